@@ -1,0 +1,41 @@
+# fctry-tools. `make help` lists the goals; every directory's module.mk only appends to lists.
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+include mk/config.mk
+include $(sort $(wildcard lib/*/module.mk) $(wildcard */module.mk) $(wildcard firmware/*/module.mk))
+include mk/rules.mk
+include mk/test.mk
+include mk/lint.mk
+include mk/fuzz.mk
+include mk/install.mk
+
+.PHONY: all help clean demo bench deps
+all: $(TOOL_BINS) $(EXTRA_BINS)
+
+help:
+	@echo 'make             build all tools into $(B)/bin'
+	@echo 'make demo        install what is missing, build, and run the main job on samples/outlet'
+	@echo 'make check       install what is missing, build, and run every test'
+	@echo 'make bench       measure, as ratios against peers and bare loops'
+	@echo 'make lint        headers, include direction, freestanding core, man pages'
+	@echo 'make fuzz-NAME   run one fuzz target (FUZZ_SECONDS=60); names:$(foreach f,$(FUZZ_TARGETS), $(f))'
+	@echo 'make install     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
+	@echo 'variables:       O= CC= CFLAGS= SAN=1 COV=1 WERROR=1'
+
+# Installs the Debian packages that are missing (root or sudo), or prints the one line that would.
+deps:
+	@sh mk/deps.sh
+
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@BIN=$(abspath $(B))/bin sh samples/demo.sh
+
+bench: deps
+	@$(MAKE) --no-print-directory all
+	@BIN=$(abspath $(B))/bin O=$(abspath $(B)) CC='$(CC)' sh tests/bench/run.sh
+
+clean:
+	rm -rf $(B)

@@ -1,0 +1,1 @@
+CORE_SRC += $(wildcard lib/base/*.c)

@@ -1,0 +1,2 @@
+# nvs, ptable, otadata: what lies on flash. Freestanding.
+CORE_SRC += $(wildcard lib/fmt/*.c)

@@ -1,0 +1,1 @@
+HOST_SRC += $(wildcard lib/host/*.c)

@@ -1,0 +1,2 @@
+# Tests and the virtual board only.
+SIM_SRC += $(wildcard lib/sim/*.c)

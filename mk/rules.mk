@@ -1,0 +1,48 @@
+# Compilation: one template for all objects, one for all tools.
+pc_cflags = $(if $(strip $1),$(shell $(PKG_CONFIG) --cflags $1 2>/dev/null))
+pc_libs   = $(if $(strip $1),$(shell $(PKG_CONFIG) --libs $1 2>/dev/null))
+
+CORE_OBJ := $(CORE_SRC:%.c=$(B)/%.o)
+HOST_OBJ := $(HOST_SRC:%.c=$(B)/%.o)
+SIM_OBJ  := $(SIM_SRC:%.c=$(B)/%.o)
+CORE_LIB := $(B)/libfctry-core.a
+HOST_LIB := $(B)/libfctry-host.a
+SIM_LIB  := $(B)/libfctry-sim.a
+TOOL_BINS := $(TOOLS:%=$(B)/bin/%)
+
+# Objects are made again when the flags change.
+FLAGS_STAMP := $(B)/.flags
+FLAGS_TEXT   = $(CC) $(ALL_CFLAGS) $(HOST_CFLAGS) $(CORE_CFLAGS) $(ALL_LDFLAGS)
+.PHONY: force
+$(FLAGS_STAMP): force
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(FLAGS_TEXT)' | cmp -s - $@ || printf '%s\n' '$(FLAGS_TEXT)' > $@
+
+.PRECIOUS: $(B)/%.o
+
+$(CORE_OBJ): OBJ_CFLAGS = $(CORE_CFLAGS)
+$(HOST_OBJ) $(SIM_OBJ): OBJ_CFLAGS = $(HOST_CFLAGS)
+OBJ_CFLAGS = $(HOST_CFLAGS)
+
+$(B)/%.o: %.c $(FLAGS_STAMP)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(OBJ_CFLAGS) -MMD -MP -c $< -o $@
+
+$(CORE_LIB): $(CORE_OBJ)
+$(HOST_LIB): $(HOST_OBJ)
+$(SIM_LIB): $(SIM_OBJ)
+$(CORE_LIB) $(HOST_LIB) $(SIM_LIB):
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+# $1: tool. Objects before libraries, libraries before the -l flags.
+define tool_template
+$1_OBJ := $$($1_SRC:%.c=$$(B)/%.o)
+$$(B)/bin/$1: $$($1_OBJ) $$(if $$($1_SIM),$$(SIM_LIB)) $$(HOST_LIB) $$(CORE_LIB)
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_LDFLAGS) -pthread -o $$@ $$^ $$($1_LIBS) $$(call pc_libs,$$($1_PC) $$(BASE_PC)) $$(BASE_LIBS)
+endef
+$(foreach t,$(TOOLS),$(eval $(call tool_template,$t)))
+
+ALL_OBJ = $(CORE_OBJ) $(HOST_OBJ) $(SIM_OBJ) $(foreach t,$(TOOLS),$($(t)_SRC:%.c=$(B)/%.o))
+-include $(ALL_OBJ:.o=.d)

@@ -1,0 +1,30 @@
+# make check: unit, golden, command-line and end-to-end tests, fuzz corpora, lint; sanitizers with SAN=1.
+UNIT_TESTS   += $(wildcard tests/unit/*_test.c)
+SCRIPT_TESTS += $(sort $(wildcard tests/golden/*.sh tests/cli/*.sh tests/e2e/*.sh))
+UNIT_BINS := $(UNIT_TESTS:tests/unit/%.c=$(B)/tests/%)
+UNIT_PC   ?=
+
+$(B)/tests/%: $(B)/tests/unit/%.o $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -pthread -o $@ $^ $(call pc_libs,cmocka $(UNIT_PC) $(BASE_PC)) $(UNIT_LIBS) $(BASE_LIBS)
+-include $(UNIT_TESTS:%.c=$(B)/%.d)
+
+.PHONY: check check-run
+# Everything that a test may start is built first; then the runner counts.
+check: deps
+	@$(MAKE) --no-print-directory check-build
+	@$(MAKE) --no-print-directory check-run
+
+.PHONY: check-build
+check-build: all $(UNIT_BINS) $(REPLAY_BINS)
+
+check-run:
+	@BIN=$(abspath $(B))/bin O=$(abspath $(B)) SAN='$(SAN)' MAKE='$(MAKE)' CC='$(CC)' bash tests/run \
+		$(UNIT_BINS) $(REPLAY_BINS) $(if $(COV),,tests/lint.sh) $(SCRIPT_TESTS)
+
+.PHONY: cov
+cov:
+	@$(MAKE) --no-print-directory COV=1 check
+	@mkdir -p build-cov/report
+	gcovr -r . --object-directory build-cov --filter 'lib/' --filter '[a-z]*gen/' --print-summary -o build-cov/report/coverage.txt
+	@cat build-cov/report/coverage.txt

@@ -1,0 +1,58 @@
+# Sourced by shell tests: TAP output, a scratch folder in $T that is removed at the end.
+# Expects BIN (the tools), runs from the top of the repository.
+set -u
+: "${BIN:?BIN must name the folder with the tools}"
+: "${O:=build}"
+TOP=$(pwd)
+export TOP PATH="$BIN:$PATH"
+T=$(mktemp -d "${TMPDIR:-/tmp}/fctry-test.XXXXXX")
+trap 'rm -rf "$T"' EXIT
+SHARED=${FCTRY_SHARED:-$TOP/../shared}
+TAP_N=0
+TAP_BAD=0
+
+pass() { TAP_N=$((TAP_N + 1)); echo "ok $TAP_N - $1"; }
+fail() {
+        TAP_N=$((TAP_N + 1)) TAP_BAD=$((TAP_BAD + 1))
+        echo "not ok $TAP_N - $1"
+        shift
+        [ $# -eq 0 ] || printf '%s\n' "$@" | sed 's/^/# /'
+}
+skip() { TAP_N=$((TAP_N + 1)); echo "ok $TAP_N # SKIP $1: $2"; }
+
+# check NAME COMMAND...: passes if the command exits 0.
+check() {
+        local name=$1
+        shift
+        if "$@" >"$T/check.out" 2>&1; then pass "$name"; else
+                fail "$name" "status $? of: $*" "$(head -c 2000 "$T/check.out")"
+        fi
+}
+
+# run COMMAND...: runs it, leaves $status, $T/stdout, $T/stderr.
+run() {
+        status=0
+        "$@" >"$T/stdout" 2>"$T/stderr" </dev/null || status=$?
+}
+
+# expect NAME STATUS [REGEX]: of the last run; REGEX must match a line of stdout or stderr.
+expect() {
+        if [ "$status" -ne "$2" ]; then
+                fail "$1" "status $status, expected $2" "$(head -c 1500 "$T/stdout")" "$(head -c 1500 "$T/stderr")"
+        elif [ $# -gt 2 ] && ! grep -Eq -- "$3" "$T/stdout" "$T/stderr"; then
+                fail "$1" "no line matches: $3" "$(head -c 1500 "$T/stdout")" "$(head -c 1500 "$T/stderr")"
+        else
+                pass "$1"
+        fi
+}
+
+# same NAME FILE FILE
+same() {
+        if cmp -s "$2" "$3"; then pass "$1"; else fail "$1" "$(cmp "$2" "$3" 2>&1)"; fi
+}
+
+# The last statement of every test.
+finish() {
+        echo "1..$TAP_N"
+        [ "$TAP_BAD" -eq 0 ] && [ "$TAP_N" -gt 0 ]
+}

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Static rules of the house: headers compile alone, arrows point down, the core is freestanding,
+# man pages are clean and know every option, no file names this machine.
+. tests/lib.sh
+eval "$(${MAKE:-make} -s --no-print-directory lint-facts)"
+: "${CC:=gcc}"
+
+# 1. headers compile alone, and are guarded
+bad=
+while read -r h; do
+        case $h in lib/base/* | lib/fmt/*) flags=$CORE_FLAGS ;; *) flags=$HOST_FLAGS ;; esac
+        # shellcheck disable=SC2086
+        printf '#include "%s"\n#include "%s"\nint lint_unit;\n' "$h" "$h" |
+                $CC $flags -fsyntax-only -x c - 2>"$T/h.err" || bad="$bad $h: $(head -3 "$T/h.err")"
+done < <(git ls-files -co --exclude-standard 'lib/*.h' 'firmware/core/*.h')
+if [ -z "$bad" ]; then pass "headers compile alone"; else fail "headers compile alone" "$bad"; fi
+
+# 2. include direction: what each room may include
+allowed() {
+        case $1 in
+        lib/base/*) echo 'base' ;;
+        lib/fmt/*) echo 'base|fmt|crypt/crypt\.h' ;;
+        lib/crypt/*) echo 'base|crypt' ;;
+        lib/wire/*) echo 'base|fmt|wire|crypt/crypt\.h' ;;
+        lib/host/*) echo 'base|fmt|wire|crypt/crypt\.h|host' ;;
+        lib/sim/*) echo 'base|fmt|wire|crypt/crypt\.h|sim' ;;
+        firmware/core/*) echo 'base|fmt|wire|crypt/crypt\.h|core|firmware/core' ;;
+        firmware/port/*) echo 'base|fmt|wire|crypt/crypt\.h|host|core|firmware/core|firmware/port' ;;
+        firmware/board/*) echo 'base|fmt|wire|crypt/crypt\.h|host|sim|board|firmware/board' ;;
+        *) echo 'base|fmt|wire|crypt/crypt\.h|host' ;;
+        esac
+}
+bad=
+while read -r f; do
+        rules=$(allowed "$f")
+        own=$(dirname "$f")
+        while IFS= read -r inc; do
+                [ -e "$own/$inc" ] && case $inc in */*) ;; *) continue ;; esac # beside the file itself
+                if ! [[ $inc =~ ^($rules)(/|$) ]]; then bad="$bad $f includes $inc;"; fi
+        done < <(sed -n 's/^ *# *include *"\([^"]*\)".*/\1/p' "$f")
+done < <(git ls-files -co --exclude-standard 'lib/*.[ch]' '*gen/*.[ch]' 'flasher/*.[ch]' 'provcli/*.[ch]' 'firmware/*.[ch]')
+if [ -z "$bad" ]; then pass "includes point down"; else fail "includes point down" "$bad"; fi
+
+# 3. the freestanding core: undefined symbols against a whitelist
+white='memcpy|memmove|memset|memcmp|strlen|strcmp|strncmp|strnlen|memchr|strchr|crypt_[a-z0-9_]+|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail'
+[ -n "${SAN:-}" ] && white="$white|__asan_.*|__ubsan_.*"
+nm -A "$O/${CORE_LIB##*/}" 2>/dev/null | awk '$(NF-1) ~ /^[TDBRVWC]$/ { def[$NF] = 1 } $(NF-1) == "U" { und[$NF] = $1 } END { for (s in und) if (!(s in def)) print s, und[s] }' >"$T/und"
+if [ ! -s "$O/${CORE_LIB##*/}" ]; then
+        fail "freestanding core" "no archive $O/${CORE_LIB##*/}"
+elif grep -vE "^($white) " "$T/und" >"$T/und.bad"; then
+        fail "freestanding core needs nothing but the whitelist" "$(cat "$T/und.bad")"
+else
+        pass "freestanding core needs nothing but the whitelist"
+fi
+
+# 4. the core for a 32-bit machine
+if printf '#include <string.h>\nint x;\n' | $CC -m32 -fsyntax-only -x c - 2>/dev/null; then
+        bad=
+        for f in $CORE_SRC; do
+                # shellcheck disable=SC2086
+                $CC -m32 -O2 -Werror $CORE_FLAGS -c "$f" -o "$T/m32.o" 2>"$T/m32.err" || bad="$bad $f: $(grep -m2 -E 'error|warning' "$T/m32.err")"
+        done
+        if [ -z "$bad" ]; then pass "core compiles with -m32"; else fail "core compiles with -m32" "$bad"; fi
+else
+        skip "core compiles with -m32" "$CC has no 32-bit headers here (Debian: gcc-multilib)"
+fi
+
+# 5. man pages: lint clean, every tool has one, every option of the tables is in it
+if command -v mandoc >/dev/null; then
+        for page in $MAN; do
+                check "mandoc -T lint $page" sh -c "test -s $page && mandoc -T lint -W warning $page"
+        done
+else
+        skip "man pages" "mandoc is not installed"
+fi
+for tool in $TOOLS; do
+        page=man/$tool.1
+        if [ ! -s "$page" ]; then
+                fail "$tool has a man page" "$page is missing"
+                continue
+        fi
+        missing=
+        for opt in $("$BIN/$tool" --completion bash | grep -o -- "--[a-z][a-z0-9_-]*" | sort -u); do
+                sed 's/\\-/-/g; s/\\&//g' "$page" | grep -qE -- "(Fl -|--)${opt#--}( |$|[^a-z0-9_-])" || missing="$missing $opt"
+        done
+        if [ -z "$missing" ]; then pass "$page names every option"; else fail "$page names every option" "missing:$missing"; fi
+        check "$tool --help works" "$BIN/$tool" --help
+        run sh -c "'$BIN/$tool' --help >/dev/full"
+        expect "$tool --help >/dev/full is a failure" 5
+        check "$tool completion is valid bash" bash -c "bash -n <('$BIN/$tool' --completion bash)"
+done
+
+# 6. nothing names a machine
+if git grep -nIE '/w[o]rk/(main|shared)|/r[o]ot/|/tmp/b[a]sh_jobs' -- . >"$T/marks"; then
+        fail "no path of a machine in the tree" "$(head -5 "$T/marks")"
+else
+        pass "no path of a machine in the tree"
+fi
+if command -v shellcheck >/dev/null; then
+        check "shell scripts pass shellcheck" sh -c 'git ls-files -co --exclude-standard "*.sh" tests/run .ci/run | xargs shellcheck -S warning -x -e SC1091,SC2034,SC2154'
+else
+        skip "shellcheck" "not installed"
+fi
+finish
