@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by shell tests: TAP output, a scratch folder in $T that is removed at the end.
 # Expects BIN (the tools), runs from the top of the repository.
 set -u
