@@ -22,6 +22,12 @@ check-run:
 	@BIN=$(abspath $(B))/bin O=$(abspath $(B)) SAN='$(SAN)' MAKE='$(MAKE)' CC='$(CC)' bash tests/run \
 		$(UNIT_BINS) $(REPLAY_BINS) $(if $(COV),,tests/lint.sh) $(SCRIPT_TESTS)
 
+# What is fast enough before every commit: unit tests, corpora, lint.
+.PHONY: check-run-quick
+check-run-quick: check-build
+	@BIN=$(abspath $(B))/bin O=$(abspath $(B)) SAN='$(SAN)' MAKE='$(MAKE)' CC='$(CC)' bash tests/run \
+		$(UNIT_BINS) $(REPLAY_BINS) tests/lint.sh
+
 .PHONY: cov
 cov:
 	@$(MAKE) --no-print-directory COV=1 check
