@@ -23,7 +23,7 @@ help:
 	@echo 'make lint        headers, include direction, freestanding core, man pages'
 	@echo 'make fuzz-NAME   run one fuzz target (FUZZ_SECONDS=60); names:$(foreach f,$(FUZZ_TARGETS), $(f))'
 	@echo 'make install     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
-	@echo 'variables:       O= CC= CFLAGS= SAN=1 COV=1 WERROR=1'
+	@echo 'variables:       O= CC= CFLAGS= SAN=1 COV=1 WERROR=1 V=1'
 
 # Installs the Debian packages that are missing (root or sudo), or prints the one line that would.
 deps:

@@ -1,4 +1,5 @@
-/* Runs a fuzz target over its corpus with the ordinary compiler: fuzz/corpus/NAME, NAME taken from argv[0]. */
+/* Runs a fuzz target over its corpus with the ordinary compiler: fuzz/corpus/NAME, NAME taken from
+ * argv[0]. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

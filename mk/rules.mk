@@ -1,4 +1,6 @@
-# Compilation: one template for all objects, one for all tools.
+# Compilation: one template for all objects, one for all tools. V=1 shows the commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $1 $(2:$(B)/%=%))
 pc_cflags = $(if $(strip $1),$(shell $(PKG_CONFIG) --cflags $1 2>/dev/null))
 pc_libs   = $(if $(strip $1),$(shell $(PKG_CONFIG) --libs $1 2>/dev/null))
 
@@ -26,21 +28,24 @@ OBJ_CFLAGS = $(HOST_CFLAGS)
 
 $(B)/%.o: %.c $(FLAGS_STAMP)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(OBJ_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(OBJ_CFLAGS) -MMD -MP -c $< -o $@
 
 $(CORE_LIB): $(CORE_OBJ)
 $(HOST_LIB): $(HOST_OBJ)
 $(SIM_LIB): $(SIM_OBJ)
 $(CORE_LIB) $(HOST_LIB) $(SIM_LIB):
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $^
 
 # $1: tool. Objects before libraries, libraries before the -l flags.
 define tool_template
 $1_OBJ := $$($1_SRC:%.c=$$(B)/%.o)
 $$(B)/bin/$1: $$($1_OBJ) $$(if $$($1_SIM),$$(SIM_LIB)) $$(HOST_LIB) $$(CORE_LIB)
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_LDFLAGS) -pthread -o $$@ $$^ $$($1_LIBS) $$(call pc_libs,$$($1_PC) $$(BASE_PC)) $$(BASE_LIBS)
+	$$(call say,LINK,$$@)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -pthread -o $$@ $$^ $$($1_LIBS) $$(call pc_libs,$$($1_PC) $$(BASE_PC)) $$(BASE_LIBS)
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool_template,$t)))
 

@@ -6,7 +6,8 @@ UNIT_PC   ?=
 
 $(B)/tests/%: $(B)/tests/unit/%.o $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -pthread -o $@ $^ $(call pc_libs,cmocka $(UNIT_PC) $(BASE_PC)) $(UNIT_LIBS) $(BASE_LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $^ $(call pc_libs,cmocka $(UNIT_PC) $(BASE_PC)) $(UNIT_LIBS) $(BASE_LIBS)
 -include $(UNIT_TESTS:%.c=$(B)/%.d)
 
 .PHONY: check check-run

@@ -1,4 +1,5 @@
-/* Wire integers and small byte helpers. Wire integers are read and written byte by byte: no casts. */
+/* Wire integers and small byte helpers. Wire integers are read and written byte by byte: no casts.
+ */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 
@@ -70,7 +71,8 @@ bool bytes_equal_ct(const void *a, const void *b, size_t n);
 /* Overwrite a secret; the compiler may not leave it out. */
 void wipe(void *p, size_t n);
 
-/* v rounded up to a multiple of to (a power of two); the caller has checked that it does not wrap. */
+/* v rounded up to a multiple of to (a power of two); the caller has checked that it does not wrap.
+ */
 static inline uint32_t align_up(uint32_t v, uint32_t to)
 {
         return (v + to - 1) & ~(to - 1);

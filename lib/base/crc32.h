@@ -7,7 +7,8 @@
 
 /*
  * ESP ROM esp_rom_crc32_le(crc, p, n): reflected polynomial 0xEDB88320, register and result
- * inverted. Running: pass the previous result as crc; plain CRC-32 (zlib, IEEE 802.3) starts with 0.
+ * inverted. Running: pass the previous result as crc; plain CRC-32 (zlib, IEEE 802.3) starts with
+ * 0.
  */
 uint32_t crc32_le(uint32_t crc, const void *p, size_t n);
 

@@ -1,4 +1,5 @@
-/* What went wrong and where: the first failure of an operation, filled in by libraries, printed by tools. */
+/* What went wrong and where: the first failure of an operation, filled in by libraries, printed by
+ * tools. */
 #ifndef BASE_DIAG_H
 #define BASE_DIAG_H
 
@@ -12,10 +13,10 @@
  * return the code, so a caller who does not care passes NULL.
  */
 struct diag {
-        int code;          /* E_XXX (positive), 0 while nothing failed */
-        uint32_t line;     /* of a text input, from 1; 0 if it has none */
-        uint32_t column;   /* from 1; 0 if unknown */
-        uint64_t offset;   /* of a binary input, in bytes; valid if has_offset */
+        int code;        /* E_XXX (positive), 0 while nothing failed */
+        uint32_t line;   /* of a text input, from 1; 0 if it has none */
+        uint32_t column; /* from 1; 0 if unknown */
+        uint64_t offset; /* of a binary input, in bytes; valid if has_offset */
         uint8_t has_offset;
         char text[DIAG_TEXT_MAX]; /* "what: why", with the remedy; no newline */
 };

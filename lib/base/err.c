@@ -3,10 +3,9 @@
 static const struct {
         const char *text;
         enum exit_status status;
-} errors[E_COUNT] = {
-        [E_OK] = { "success", STATUS_DONE },
+} errors[E_COUNT] = { [E_OK] = { "success", STATUS_DONE },
 #define ERR_ROW(code, text, status) [code] = { text, status },
-        ERR_LIST(ERR_ROW)
+                      ERR_LIST(ERR_ROW)
 #undef ERR_ROW
 };
 

@@ -150,8 +150,8 @@ size_t strf_v(char *buf, size_t cap, const char *fmt, va_list args)
                         break;
                 case 'd':
                 case 'i': {
-                        const int64_t v = sp.length == 8 ? va_arg(ap, int64_t) :
-                                                           (int64_t)va_arg(ap, int32_t);
+                        const int64_t v =
+                                sp.length == 8 ? va_arg(ap, int64_t) : (int64_t)va_arg(ap, int32_t);
 
                         put_number(&s, &sp, v < 0 ? (uint64_t)0 - (uint64_t)v : (uint64_t)v, v < 0,
                                    'd');
@@ -161,8 +161,8 @@ size_t strf_v(char *buf, size_t cap, const char *fmt, va_list args)
                 case 'x':
                 case 'X':
                         put_number(&s, &sp,
-                                   sp.length == 8 ? va_arg(ap, uint64_t) :
-                                                    (uint64_t)va_arg(ap, uint32_t),
+                                   sp.length == 8 ? va_arg(ap, uint64_t)
+                                                  : (uint64_t)va_arg(ap, uint32_t),
                                    false, *p);
                         break;
                 default:

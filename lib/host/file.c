@@ -75,8 +75,8 @@ static int read_all(int fd, const char *path, size_t limit, struct blob *out, st
                 ssize_t n;
 
                 if (out->len >= cap || !out->data) {
-                        const size_t want = out->data ? (cap ? cap * 2 : 65536) :
-                                                        (cap ? cap : 65536);
+                        const size_t want =
+                                out->data ? (cap ? cap * 2 : 65536) : (cap ? cap : 65536);
                         uint8_t *grown;
 
                         /* a secret must not stay behind in a block that realloc gave up */
@@ -100,7 +100,8 @@ static int read_all(int fd, const char *path, size_t limit, struct blob *out, st
                         break;
                 out->len += (size_t)n;
                 if (out->len > limit)
-                        return diag_set(d, E_NOSPACE, "%s: larger than %zu bytes, the most that is read here",
+                        return diag_set(d, E_NOSPACE,
+                                        "%s: larger than %zu bytes, the most that is read here",
                                         path, limit);
         }
         out->data[out->len] = 0;

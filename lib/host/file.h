@@ -44,7 +44,8 @@ int file_save(const char *path, const void *data, size_t len, enum file_mode mod
 
 /*
  * The same without the two fsyncs, for thousands of files that one file_sync_tree() makes durable
- * at the end. After a power cut a file may then be missing or empty, but never under another content.
+ * at the end. After a power cut a file may then be missing or empty, but never under another
+ * content.
  */
 int file_save_fast(const char *path, const void *data, size_t len, enum file_mode mode,
                    struct diag *d);
@@ -71,7 +72,8 @@ int file_mkdirs(const char *dir, unsigned mode, struct diag *d);
 
 bool file_exists(const char *path);
 
-/* dir + "/" + name on the heap (returned); an absolute name or dir NULL or "" gives a copy of name. */
+/* dir + "/" + name on the heap (returned); an absolute name or dir NULL or "" gives a copy of name.
+ */
 char *path_join(const char *dir, const char *name);
 
 /* The directory part of path on the heap (returned): "." if it has none. */

@@ -42,8 +42,11 @@ struct cJSON *json_load(const char *path, struct diag *d)
 /* Length of the valid UTF-8 sequence at p, or 0. */
 static size_t utf8_len(const unsigned char *p, size_t n)
 {
-        const size_t want = p[0] < 0x80 ? 1 : (p[0] & 0xe0) == 0xc0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 :
-                            (p[0] & 0xf8) == 0xf0 ? 4 : 0;
+        const size_t want = p[0] < 0x80             ? 1
+                            : (p[0] & 0xe0) == 0xc0 ? 2
+                            : (p[0] & 0xf0) == 0xe0 ? 3
+                            : (p[0] & 0xf8) == 0xf0 ? 4
+                                                    : 0;
         uint32_t v;
 
         if (want == 1)
@@ -56,8 +59,10 @@ static size_t utf8_len(const unsigned char *p, size_t n)
                         return 0;
                 v = v << 6 | (p[i] & 0x3f);
         }
-        if (v < (want == 2 ? 0x80u : want == 3 ? 0x800u : 0x10000u) || v > 0x10ffff ||
-            (v >= 0xd800 && v <= 0xdfff))
+        if (v < (want == 2   ? 0x80u
+                 : want == 3 ? 0x800u
+                             : 0x10000u) ||
+            v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))
                 return 0;
         return want;
 }

@@ -28,8 +28,8 @@ struct json_writer {
 };
 
 /* key NULL inside arrays and at the top. Levels: at most 60. */
-void json_open(struct json_writer *w, const char *key, char bracket); /* '{' or '[' */
-void json_close(struct json_writer *w, char bracket);                 /* '}' or ']' */
+void json_open(struct json_writer *w, const char *key, char bracket);     /* '{' or '[' */
+void json_close(struct json_writer *w, char bracket);                     /* '}' or ']' */
 void json_str(struct json_writer *w, const char *key, const char *value); /* NULL value: null */
 void json_strn(struct json_writer *w, const char *key, const char *value, size_t len);
 void json_uint(struct json_writer *w, const char *key, uint64_t value);

@@ -36,7 +36,8 @@ int usage_error(const char *fmt, ...)
         return STATUS_USAGE;
 }
 
-/* Digits of any base with the prefixes 0x, 0o, 0b and underscores between digits, as Python's int(x, 0). */
+/* Digits of any base with the prefixes 0x, 0o, 0b and underscores between digits, as Python's
+ * int(x, 0). */
 static int parse_magnitude(const char **text, uint64_t *out)
 {
         const char *p = *text;
@@ -45,7 +46,9 @@ static int parse_magnitude(const char **text, uint64_t *out)
         bool any = false;
 
         if (p[0] == '0' && strchr("xXoObB", p[1]) && p[1]) {
-                base = tolower((unsigned char)p[1]) == 'x' ? 16 : tolower((unsigned char)p[1]) == 'o' ? 8 : 2;
+                base = tolower((unsigned char)p[1]) == 'x'   ? 16
+                       : tolower((unsigned char)p[1]) == 'o' ? 8
+                                                             : 2;
                 p += 2;
         }
         for (;; p++) {
@@ -202,9 +205,9 @@ static int store(const struct opt *o, const char *shown, char **values)
         }
         if (rc < 0)
                 return usage_error("%s: '%s' is %s", shown, values[0],
-                                   rc == -E_RANGE       ? "too large" :
-                                   o->kind == OPT_SIZE ? "not a size (like 0x6000, 24K or 24576)" :
-                                                          "not a whole number");
+                                   rc == -E_RANGE        ? "too large"
+                                   : o->kind == OPT_SIZE ? "not a size (like 0x6000, 24K or 24576)"
+                                                         : "not a whole number");
         return 0;
 }
 
@@ -340,7 +343,8 @@ static void help_options(const struct opt *o, const char *title)
                 any = true;
                 snprintf(left, sizeof left, "%c%c%c --%.*s%s%s", o->letter ? '-' : ' ',
                          o->letter ? o->letter : ' ', o->letter ? ',' : ' ',
-                         (int)strcspn(o->name, "|"), o->name, o->arg && o->kind != OPT_FLAG ? " " : "",
+                         (int)strcspn(o->name, "|"), o->name,
+                         o->arg && o->kind != OPT_FLAG ? " " : "",
                          o->arg && o->kind != OPT_FLAG ? o->arg : "");
                 if (strlen(left) > 28)
                         printf("  %s\n  %-28s %s\n", left, "", o->help);
@@ -411,7 +415,8 @@ static int show_completion(const struct tool *t)
                "\tif [[ $cur == -* ]]; then\n"
                "\t\tmapfile -t COMPREPLY < <(compgen -W \"$opts\" -- \"$cur\")\n"
                "\telse\n"
-               "\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\"; compgen -f -- \"$cur\")\n"
+               "\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\"; compgen -f -- "
+               "\"$cur\")\n"
                "\tfi\n}\ncomplete -o filenames -F _%s %s\n",
                t->name, t->name);
         return STATUS_DONE;
@@ -459,7 +464,8 @@ static int run(const struct tool *t, struct parser *ps)
                 const bool help = !named && !strcmp(ps->argv[ps->at], "help");
 
                 if (help) {
-                        named = ps->at + 1 < ps->argc ? find_command(t, ps->argv[ps->at + 1]) : NULL;
+                        named = ps->at + 1 < ps->argc ? find_command(t, ps->argv[ps->at + 1])
+                                                      : NULL;
                         return show_help(t, named);
                 }
                 if (named) {

@@ -1,4 +1,5 @@
-/* Command lines from tables: one table drives parsing, help, completion and the check of the man page. */
+/* Command lines from tables: one table drives parsing, help, completion and the check of the man
+ * page. */
 #ifndef HOST_OPT_H
 #define HOST_OPT_H
 
@@ -43,9 +44,9 @@ struct command {
         const char *synopsis; /* positionals: "INPUT... OUTPUT SIZE" */
         const char *summary;  /* one line */
         const struct opt *options;
-        int min_args, max_args; /* positionals; max -1: any number */
+        int min_args, max_args;            /* positionals; max -1: any number */
         int (*run)(int argc, char **argv); /* positionals only; returns an exit status */
-        const char *more; /* paragraphs and examples for --help, or NULL */
+        const char *more;                  /* paragraphs and examples for --help, or NULL */
 };
 
 /*

@@ -29,7 +29,8 @@ int report_error(struct report *r, int code, const char *file, uint32_t line, ui
 /* The same from a diag (with its line and column, or its byte offset). Returns -d->code. */
 int report_diag(struct report *r, const char *file, const struct diag *d);
 
-/* Something accepted but worth saying: "file:line:column: note: text". Does not change the status. */
+/* Something accepted but worth saying: "file:line:column: note: text". Does not change the status.
+ */
 void report_note(struct report *r, const char *file, uint32_t line, uint32_t column,
                  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 

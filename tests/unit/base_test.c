@@ -17,13 +17,13 @@
 #include "base/strf.h"
 
 /* The C library's printf is the other opinion. */
-#define SAME_AS_PRINTF(...)                                                                        \
-        do {                                                                                       \
-                char want[128];                                                                    \
-                char got[128];                                                                     \
-                const int n = snprintf(want, sizeof want, __VA_ARGS__);                            \
-                assert_int_equal(strf(got, sizeof got, __VA_ARGS__), n);                           \
-                assert_string_equal(got, want);                                                    \
+#define SAME_AS_PRINTF(...)                                              \
+        do {                                                             \
+                char want[128];                                          \
+                char got[128];                                           \
+                const int n = snprintf(want, sizeof want, __VA_ARGS__);  \
+                assert_int_equal(strf(got, sizeof got, __VA_ARGS__), n); \
+                assert_string_equal(got, want);                          \
         } while (0)
 
 static void test_strf(void **state)
@@ -72,15 +72,20 @@ static void test_crc32(void **state)
 static void test_base64(void **state)
 {
         /* RFC 4648, section 10 */
-        static const char *const rows[][2] = { { "", "" },         { "f", "Zg==" },
-                                               { "fo", "Zm8=" },   { "foo", "Zm9v" },
-                                               { "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" },
+        static const char *const rows[][2] = { { "", "" },
+                                               { "f", "Zg==" },
+                                               { "fo", "Zm8=" },
+                                               { "foo", "Zm9v" },
+                                               { "foob", "Zm9vYg==" },
+                                               { "fooba", "Zm9vYmE=" },
                                                { "foobar", "Zm9vYmFy" } };
         static const struct {
                 const char *text;
                 size_t bad;
-        } wrong[] = { { "Z", 1 },     { "Zg", 2 },     { "Zg=", 3 },   { "Zg==Zg==", 4 }, { "=", 0 },
-                      { "Z===", 1 },  { "Zg=a", 3 },   { "Zm9v!", 4 }, { "Zm9v=", 4 },    { "!!!!", 0 } };
+        } wrong[] = {
+                { "Z", 1 },    { "Zg", 2 },   { "Zg=", 3 },   { "Zg==Zg==", 4 }, { "=", 0 },
+                { "Z===", 1 }, { "Zg=a", 3 }, { "Zm9v!", 4 }, { "Zm9v=", 4 },    { "!!!!", 0 }
+        };
         char text[32];
         uint8_t out[32];
         size_t bad;
@@ -94,12 +99,14 @@ static void test_base64(void **state)
                 assert_int_equal(base64_decode(text, strlen(text), out, n, NULL), n);
                 assert_memory_equal(out, rows[i][0], n);
                 for (size_t cap = 0; cap < n; cap++)
-                        assert_int_equal(base64_decode(text, strlen(text), out, cap, NULL), -E_NOSPACE);
+                        assert_int_equal(base64_decode(text, strlen(text), out, cap, NULL),
+                                         -E_NOSPACE);
         }
         assert_int_equal(base64_decode(" Zm\r\n9v\t", 8, out, sizeof out, NULL), 3);
         for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-                assert_int_equal(base64_decode(wrong[i].text, strlen(wrong[i].text), out, sizeof out, &bad),
-                                 -E_SYNTAX);
+                assert_int_equal(
+                        base64_decode(wrong[i].text, strlen(wrong[i].text), out, sizeof out, &bad),
+                        -E_SYNTAX);
                 assert_int_equal(bad, wrong[i].bad);
         }
 }
@@ -127,7 +134,9 @@ static void test_diag_first_wins(void **state)
         struct diag d = { 0 };
 
         (void)state;
-        assert_int_equal(diag_at(&d, E_RANGE, 17, 3, "%s: longer than %u bytes", "wifi_pass", 4000u), -E_RANGE);
+        assert_int_equal(
+                diag_at(&d, E_RANGE, 17, 3, "%s: longer than %u bytes", "wifi_pass", 4000u),
+                -E_RANGE);
         assert_int_equal(diag_set(&d, E_IO, "later"), -E_IO);
         assert_int_equal(d.code, E_RANGE);
         assert_int_equal(d.line, 17);
@@ -170,9 +179,9 @@ static void test_bytes(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_strf),   cmocka_unit_test(test_strf_every_capacity),
-                cmocka_unit_test(test_crc32),  cmocka_unit_test(test_base64),
-                cmocka_unit_test(test_hex),    cmocka_unit_test(test_diag_first_wins),
+                cmocka_unit_test(test_strf),     cmocka_unit_test(test_strf_every_capacity),
+                cmocka_unit_test(test_crc32),    cmocka_unit_test(test_base64),
+                cmocka_unit_test(test_hex),      cmocka_unit_test(test_diag_first_wins),
                 cmocka_unit_test(test_err_list), cmocka_unit_test(test_bytes),
         };
 
