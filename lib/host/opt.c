@@ -165,11 +165,10 @@ struct parser {
         int count;
 };
 
-static bool builtin_flags_help, builtin_flags_version;
+static bool builtin_flags_help;
 static const char *builtin_completion;
 static const struct opt builtins[] = {
         { 'h', "help", OPT_FLAG, &builtin_flags_help, NULL, "show this help", 0 },
-        { 0, "version-info", OPT_FLAG, &builtin_flags_version, NULL, NULL, 0 },
         { 0, "completion", OPT_STR, &builtin_completion, "bash", NULL, 0 },
         { 0 },
 };
