@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that the build and the tests need and that are missing: as root or
-# through sudo without a question; otherwise prints the one line that would. FCTRY_NO_DEPS=1 skips it.
+# through sudo without a question; otherwise prints the one line that would. --hint only prints it.
+# FCTRY_NO_DEPS=1 skips it.
 set -eu
 cd "$(dirname "$0")"
 
@@ -23,6 +24,10 @@ done
 [ -z "$missing" ] && exit 0
 
 line="apt-get install -y --no-install-recommends$missing"
+if [ "${1:-}" = --hint ]; then
+        echo "Some packages are missing; \`make deps\` installs them, or as root: $line" >&2
+        exit 0
+fi
 if [ "$(id -u)" = 0 ]; then
         as=
 elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then

@@ -6,7 +6,7 @@ COMPLETION_DIR ?= $(PREFIX)/share/bash-completion/completions
 .PHONY: install uninstall dist distcheck
 install: all
 	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(COMPLETION_DIR)
-	$(INSTALL) -m 0755 $(TOOL_BINS) $(DESTDIR)$(PREFIX)/bin/
+	$(if $(TOOL_BINS),$(INSTALL) -m 0755 $(TOOL_BINS) $(DESTDIR)$(PREFIX)/bin/)
 	@set -e; for page in $(MAN); do \
 		dir=$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}; \
 		$(INSTALL) -d $$dir; $(INSTALL) -m 0644 $$page $$dir/; done

@@ -18,7 +18,8 @@ FLAGS_TEXT   = $(CC) $(ALL_CFLAGS) $(HOST_CFLAGS) $(CORE_CFLAGS) $(ALL_LDFLAGS)
 .PHONY: force
 $(FLAGS_STAMP): force
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(FLAGS_TEXT)' | cmp -s - $@ || printf '%s\n' '$(FLAGS_TEXT)' > $@
+	@printf '%s\n' '$(FLAGS_TEXT)' | cmp -s - $@ || \
+		{ sh mk/deps.sh --hint; printf '%s\n' '$(FLAGS_TEXT)' > $@; }
 
 .PRECIOUS: $(B)/%.o
 
