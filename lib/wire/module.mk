@@ -1,0 +1,2 @@
+# What goes over a wire. The loader's protocol also runs on the device: freestanding.
+CORE_SRC += $(wildcard lib/wire/slip.c lib/wire/romldr_*.c)
