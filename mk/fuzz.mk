@@ -8,12 +8,12 @@ FB := build-fuzz
 $(B)/fuzz/%_replay: $(B)/fuzz/%_fuzz.o $(B)/fuzz/replay.o $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $^ $(call pc_libs,$(UNIT_PC) $(BASE_PC)) $(UNIT_LIBS) $(BASE_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $(call group,$^) $(call pc_libs,$(UNIT_PC) $(BASE_PC)) $(UNIT_LIBS) $(BASE_LIBS)
 
 $(B)/fuzz/%_fuzzer: $(B)/fuzz/%_fuzz.o $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -pthread -o $@ $^ $(call pc_libs,$(UNIT_PC) $(BASE_PC)) $(UNIT_LIBS) $(BASE_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -pthread -o $@ $(call group,$^) $(call pc_libs,$(UNIT_PC) $(BASE_PC)) $(UNIT_LIBS) $(BASE_LIBS)
 
 -include $(FUZZ_TARGETS:%=$(B)/fuzz/%_fuzz.d)
 

@@ -4,6 +4,9 @@ say = $(if $(V),,@printf '  %-5s %s\n' $1 $(2:$(B)/%=%))
 pc_cflags = $(if $(strip $1),$(shell $(PKG_CONFIG) --cflags $1 2>/dev/null))
 pc_libs   = $(if $(strip $1),$(shell $(PKG_CONFIG) --libs $1 2>/dev/null))
 
+# The core calls crypt.h, whose source is in the host archive, which calls the core.
+group = -Wl,--start-group $1 -Wl,--end-group
+
 CORE_OBJ := $(CORE_SRC:%.c=$(B)/%.o)
 HOST_OBJ := $(HOST_SRC:%.c=$(B)/%.o)
 SIM_OBJ  := $(SIM_SRC:%.c=$(B)/%.o)
@@ -46,7 +49,7 @@ $1_OBJ := $$($1_SRC:%.c=$$(B)/%.o)
 $$(B)/bin/$1: $$($1_OBJ) $$(if $$($1_SIM),$$(SIM_LIB)) $$(HOST_LIB) $$(CORE_LIB)
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
-	$$(Q)$$(CC) $$(ALL_LDFLAGS) -pthread -o $$@ $$^ $$($1_LIBS) $$(call pc_libs,$$($1_PC) $$(BASE_PC)) $$(BASE_LIBS)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -pthread -o $$@ $$(call group,$$^) $$($1_LIBS) $$(call pc_libs,$$($1_PC) $$(BASE_PC)) $$(BASE_LIBS)
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool_template,$t)))
 

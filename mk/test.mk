@@ -7,7 +7,7 @@ UNIT_PC   ?=
 $(B)/tests/%: $(B)/tests/unit/%.o $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $^ $(call pc_libs,cmocka $(UNIT_PC) $(BASE_PC)) $(UNIT_LIBS) $(BASE_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $(call group,$^) $(call pc_libs,cmocka $(UNIT_PC) $(BASE_PC)) $(UNIT_LIBS) $(BASE_LIBS)
 -include $(UNIT_TESTS:%.c=$(B)/%.d)
 
 .PHONY: check check-run
