@@ -21,8 +21,9 @@ struct nvs_keys {
 
 /*
  * Read a key partition image: 64 bytes alone, or with their CRC (then it is checked: -E_CRC; a
- * device refuses it too), up to NVS_KEYS_SIZE. -E_TRUNC: shorter than 64. -E_KEY: both halves
- * equal, or 64 bytes that are all hexadecimal text (a hex dump taken for a key).
+ * device refuses it too); what follows is not looked at. -E_TRUNC: shorter than 64, or cut inside
+ * the CRC. -E_KEY: both halves equal, or 64 bytes that are all hexadecimal text (a hex dump taken
+ * for a key).
  */
 int nvs_keys_parse(struct nvs_keys *k, const uint8_t *p, size_t n, struct diag *d);
 
@@ -41,5 +42,15 @@ int nvs_keys_from_hmac(struct nvs_keys *k, const uint8_t hmac_key[NVS_HMAC_KEY_L
  */
 int nvs_image_encrypt(uint8_t *image, size_t len, const struct crypt_xts *xts);
 int nvs_image_decrypt(uint8_t *image, size_t len, const struct crypt_xts *xts);
+
+/* What an image is by its first entries' checksums: tells a plain image from an encrypted one, and
+ * a right key from a wrong one. */
+enum nvs_look {
+        NVS_LOOK_NOT_NVS, /* no page with a valid header */
+        NVS_LOOK_EMPTY,   /* pages, but no entry */
+        NVS_LOOK_PLAIN,   /* a page begins with a readable entry */
+        NVS_LOOK_GARBLED  /* entries, but unreadable: encrypted, or decrypted with the wrong key */
+};
+enum nvs_look nvs_image_look(const uint8_t *image, size_t len);
 
 #endif

@@ -1,0 +1,3 @@
+TOOLS      += nvsgen
+nvsgen_SRC := $(wildcard nvsgen/*.c)
+MAN        += man/nvsgen.1

@@ -1,0 +1,11 @@
+/* The commands of nvsgen, one row each in main.c, and what several of them share. */
+#ifndef NVSGEN_NVSGEN_H
+#define NVSGEN_NVSGEN_H
+
+#include <stdbool.h>
+
+#include "host/opt.h"
+
+extern const struct command cmd_generate_key;
+
+#endif
