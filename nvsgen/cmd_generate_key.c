@@ -2,8 +2,8 @@
 #include <stdlib.h>
 
 #include "base/bytes.h"
-#include "nvsgen/keys.h"
-#include "nvsgen/nvsgen.h"
+#include "keys.h"
+#include "nvsgen.h"
 
 static struct key_request request;
 static bool quiet;

@@ -1,4 +1,4 @@
-#include "nvsgen/keys.h"
+#include "keys.h"
 
 #include <stdio.h>
 #include <stdlib.h>

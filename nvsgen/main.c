@@ -1,5 +1,5 @@
 /* nvsgen: NVS factory images from CSV files. One row a command; the work is in cmd_*.c. */
-#include "nvsgen/nvsgen.h"
+#include "nvsgen.h"
 
 static const struct command *const all[] = {
         &cmd_generate_key,
