@@ -1,0 +1,345 @@
+#include "sim/chip.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/strf.h"
+
+#define TRAP_BELOW   0x10000u /* no chip has anything there: a load or store traps */
+#define SPI_CMD_USR  (1u << 18)
+#define SPI_USR_ADDR (1u << 30)
+#define SPI_USR_MISO (1u << 28)
+#define SPI_USR_MOSI (1u << 27)
+#define SPI_WORDS    16u
+#define EFUSE_PGM    0x2u
+#define EFUSE_WRITE  0x5a5au /* in the configuration register: a burn is meant */
+#define NO_BIT       0xffu
+
+int sim_chip_init(struct sim_chip *c, const struct sim_chip_type *type, const struct flash *flash)
+{
+        memset(c, 0, sizeof *c);
+        c->type = type;
+        for (const struct sim_word *m = type->memory; m->value; m++)
+                c->ram_size += m->value;
+        c->ram = calloc(1, c->ram_size);
+        if (!c->ram)
+                return -E_NOMEM;
+        sim_spinor_init(&c->nor, flash);
+        return 0;
+}
+
+void sim_chip_free(struct sim_chip *c)
+{
+        sim_inflate_free(&c->inflate);
+        free(c->ram);
+        c->ram = NULL;
+}
+
+/* Where an address lies in RAM; *room is how many bytes follow there. NULL: not RAM. */
+static uint8_t *ram_at(struct sim_chip *c, uint32_t addr, size_t *room)
+{
+        const struct sim_chip_type *t = c->type;
+        size_t at = 0;
+
+        if (addr >= t->alias.addr && addr - t->alias.addr < t->alias.size)
+                addr = addr - t->alias.addr + t->alias.to;
+        for (const struct sim_word *m = t->memory; m->value; m++) {
+                if (addr >= m->addr && addr - m->addr < m->value) {
+                        *room = m->value - (addr - m->addr);
+                        return c->ram + at + (addr - m->addr);
+                }
+                at += m->value;
+        }
+        return NULL;
+}
+
+static uint32_t *reg_slot(struct sim_chip *c, uint32_t addr, bool make)
+{
+        for (size_t i = 0; i < c->reg_count; i++)
+                if (c->regs[i].addr == addr)
+                        return &c->regs[i].value;
+        if (!make || c->reg_count == SIM_REGS)
+                return NULL;
+        c->regs[c->reg_count] = (struct sim_word){ addr, 0 };
+        return &c->regs[c->reg_count++].value;
+}
+
+static uint32_t reg_get(struct sim_chip *c, uint32_t addr)
+{
+        const uint32_t *v = reg_slot(c, addr, false);
+
+        return v ? *v : 0;
+}
+
+void sim_chip_reset(struct sim_chip *c, bool download)
+{
+        const struct sim_chip_type *t = c->type;
+
+        c->reg_count = 0;
+        c->download = download;
+        for (const struct sim_word *p = t->presets; p->addr; p++)
+                *reg_slot(c, p->addr, true) = p->value;
+        *reg_slot(c, t->strap, true) = download ? t->strap_download : t->strap_run;
+        sim_spinor_init(&c->nor, c->nor.flash);
+        sim_chip_rate(c, ROMLDR_BAUD, false);
+}
+
+void sim_chip_rate(struct sim_chip *c, uint32_t baud, bool exact)
+{
+        const uint32_t div16 = (uint32_t)((uint64_t)SIM_XTAL_HZ * 16 / (baud ? baud : 1));
+
+        c->clkdiv = div16 >> 4;
+        if (exact)
+                c->clkdiv |= (div16 & 15) << 20;
+}
+
+/* The user-defined transaction that the controller's registers describe. */
+static void spi_run(struct sim_chip *c)
+{
+        const struct sim_chip_type *t = c->type;
+        const uint32_t base = t->spi.base;
+        const uint32_t user = reg_get(c, base + t->spi.user);
+        uint32_t addr = reg_get(c, base + 4);
+        uint8_t buf[SPI_WORDS * 4];
+        uint8_t in[SPI_WORDS * 4];
+        size_t out_len = 0;
+        size_t in_len = 0;
+
+        if (t->spi.addr_high)
+                addr >>= 32 - ((reg_get(c, base + t->spi.user1) >> 26) + 1);
+        if (user & SPI_USR_MOSI)
+                out_len = (reg_get(c, base + t->spi.mosi_len) + 8) / 8;
+        if (user & SPI_USR_MISO)
+                in_len = (reg_get(c, base + t->spi.miso_len) + 8) / 8;
+        if (out_len > sizeof buf || in_len > sizeof in)
+                return;
+        for (size_t i = 0; i < SPI_WORDS; i++)
+                le32_put(buf + 4 * i, reg_get(c, base + t->spi.w0 + 4 * (uint32_t)i));
+        sim_spinor_transfer(&c->nor, (uint8_t)reg_get(c, base + t->spi.user2),
+                            user & SPI_USR_ADDR ? addr : 0, buf, out_len, in, in_len);
+        memcpy(buf, in, in_len);
+        for (size_t i = 0; i < (in_len + 3) / 4; i++)
+                *reg_slot(c, base + t->spi.w0 + 4 * (uint32_t)i, true) = le32_get(buf + 4 * i);
+}
+
+static uint32_t fuse_word(const struct sim_chip *c, uint32_t offset)
+{
+        return le32_get(c->efuse + offset);
+}
+
+bool sim_chip_fuse(const struct sim_chip *c, struct sim_efuse_bit bit)
+{
+        return (bit.offset || bit.bit) && fuse_word(c, bit.offset) >> bit.bit & 1;
+}
+
+void sim_chip_burn(struct sim_chip *c, struct sim_efuse_bit bit)
+{
+        if (sim_chip_fuse(c, bit))
+                return;
+        le32_put(c->efuse + bit.offset, fuse_word(c, bit.offset) | 1u << bit.bit);
+        c->efuse_changed = true;
+}
+
+/* RD_DIS: the ESP32 has it in bits 16 to 19 of block 0's first word, later chips in the second
+ * word. */
+static uint32_t read_protection(const struct sim_chip *c)
+{
+        const uint32_t at = c->type->blocks[0].read;
+
+        return c->type->efuse_v1 ? fuse_word(c, at) >> 16 & 0xf : fuse_word(c, at + 4) & 0x7f;
+}
+
+static uint32_t efuse_read(const struct sim_chip *c, uint32_t offset)
+{
+        for (size_t i = 0; i < c->type->block_count; i++) {
+                const struct sim_block *b = &c->type->blocks[i];
+
+                if (b->read_protect != NO_BIT && offset >= b->read &&
+                    offset < b->read + 4u * b->words && read_protection(c) >> b->read_protect & 1)
+                        return 0;
+        }
+        return fuse_word(c, offset);
+}
+
+/* Bits only go from 0 to 1. The ESP32 burns all blocks at once, later chips the one in the command.
+ */
+static void efuse_burn(struct sim_chip *c, uint32_t cmd)
+{
+        const struct sim_chip_type *t = c->type;
+        const uint32_t locked = fuse_word(c, t->blocks[0].read);
+
+        for (size_t i = 0; i < t->block_count; i++) {
+                const struct sim_block *b = &t->blocks[i];
+                const bool protects = b->write_protect != NO_BIT && locked >> b->write_protect & 1;
+
+                if ((!t->efuse_v1 && (cmd >> 2 & 15) != i) || protects)
+                        continue;
+                for (uint32_t k = 0; k < b->words; k++) {
+                        uint8_t *to = c->efuse + b->read + 4 * k;
+
+                        le32_put(to, le32_get(to) | fuse_word(c, b->write + 4 * k));
+                }
+        }
+        for (size_t i = 0; i < t->block_count; i++)
+                memset(c->efuse + t->blocks[i].write, 0, 4u * t->blocks[i].words);
+        c->efuse_changed = true;
+}
+
+static void efuse_write(struct sim_chip *c, uint32_t offset, uint32_t value)
+{
+        const struct sim_chip_type *t = c->type;
+
+        for (size_t i = 0; i < t->block_count; i++) /* what is burnt changes by burning only */
+                if (offset >= t->blocks[i].read &&
+                    offset < t->blocks[i].read + 4u * t->blocks[i].words)
+                        return;
+        if (offset == t->efuse_cmd) { /* a command is over at once: its bits read as 0 */
+                if (value & EFUSE_PGM && fuse_word(c, t->efuse_conf) == EFUSE_WRITE)
+                        efuse_burn(c, value);
+                return;
+        }
+        le32_put(c->efuse + offset, value);
+}
+
+int sim_chip_read(struct sim_chip *c, uint32_t addr, uint32_t *value)
+{
+        const struct sim_chip_type *t = c->type;
+        size_t room;
+        const uint8_t *p = ram_at(c, addr, &room);
+
+        if (addr < TRAP_BELOW)
+                return -E_RANGE;
+        if (p && room >= 4)
+                *value = le32_get(p);
+        else if (addr == ROMLDR_MAGIC_REG)
+                *value = t->magic;
+        else if (addr == t->clkdiv)
+                *value = c->clkdiv;
+        else if (addr >= t->efuse_base && addr - t->efuse_base <= t->efuse_size - 4)
+                *value = efuse_read(c, addr - t->efuse_base);
+        else
+                *value = reg_get(c, addr);
+        return 0;
+}
+
+int sim_chip_write(struct sim_chip *c, uint32_t addr, uint32_t value)
+{
+        const struct sim_chip_type *t = c->type;
+        size_t room;
+        uint8_t *p = ram_at(c, addr, &room);
+        uint32_t *slot;
+
+        if (addr < TRAP_BELOW)
+                return -E_RANGE;
+        if (p && room >= 4) {
+                le32_put(p, value);
+        } else if (addr == t->clkdiv) {
+                c->clkdiv = value;
+        } else if (addr >= t->efuse_base && addr - t->efuse_base <= t->efuse_size - 4) {
+                efuse_write(c, addr - t->efuse_base, value);
+        } else if (addr == t->spi.base) {
+                if (value & SPI_CMD_USR)
+                        spi_run(c);
+        } else if ((slot = reg_slot(c, addr, true))) {
+                *slot = value;
+        }
+        return 0;
+}
+
+int sim_chip_write_ram(struct sim_chip *c, uint32_t addr, const uint8_t *p, size_t n)
+{
+        size_t room;
+        uint8_t *to = ram_at(c, addr, &room);
+
+        if (!to || room < n)
+                return addr < TRAP_BELOW ? -E_RANGE : 0; /* a store into nothing is lost */
+        memcpy(to, p, n);
+        return 0;
+}
+
+/* CRC-8 of the Dallas one-wire bus, as the ESP32 keeps it beside its MAC. */
+static uint8_t mac_crc(const uint8_t mac[6])
+{
+        uint8_t crc = 0;
+
+        for (size_t i = 0; i < 6; i++) {
+                crc ^= mac[i];
+                for (int k = 0; k < 8; k++)
+                        crc = (uint8_t)(crc & 1 ? crc >> 1 ^ 0x8c : crc >> 1);
+        }
+        return crc;
+}
+
+void sim_chip_blank_efuses(struct sim_chip *c, const uint8_t mac[6])
+{
+        const struct sim_chip_type *t = c->type;
+        uint8_t *at = c->efuse + t->efuse_mac;
+
+        memset(c->efuse, 0, sizeof c->efuse);
+        for (const struct sim_word *w = t->efuse_default; w->addr; w++)
+                le32_put(c->efuse + w->addr, w->value);
+        for (size_t i = 0; i < 6; i++)
+                at[i] = mac[5 - i];
+        if (t->efuse_v1)
+                at[6] = mac_crc(mac);
+        c->efuse_changed = true;
+}
+
+void sim_chip_mac(const struct sim_chip *c, uint8_t mac[6])
+{
+        for (size_t i = 0; i < 6; i++)
+                mac[i] = c->efuse[c->type->efuse_mac + 5 - i];
+}
+
+void sim_chip_efuse_put(const struct sim_chip *c, uint8_t *file)
+{
+        for (size_t i = 0; i < c->type->efuse_size; i++)
+                file[i] = c->efuse[c->type->efuse_size - 1 - i];
+}
+
+void sim_chip_efuse_get(struct sim_chip *c, const uint8_t *file)
+{
+        for (size_t i = 0; i < c->type->efuse_size; i++)
+                c->efuse[i] = file[c->type->efuse_size - 1 - i];
+}
+
+/* eFuse words of block 0 on the C3: 0x30 + 4 * n holds bits 32 * (n + 1) and up (FIELDS of
+ * espefuse). */
+void sim_chip_security(const struct sim_chip *c, uint8_t info[ROMLDR_SEC_LEN])
+{
+        const uint32_t w1 = fuse_word(c, 0x30);
+        const uint32_t w2 = fuse_word(c, 0x34);
+        const uint32_t w3 = fuse_word(c, 0x38);
+        const uint64_t purposes = (uint64_t)w3 << 8 | w2 >> 24;
+        uint32_t flags = 0;
+
+        flags |= w3 >> 20 & 1 ? ROMLDR_SECF_SECURE_BOOT : 0;
+        flags |= w3 >> 21 & 1 ? ROMLDR_SECF_BOOT_AGGRESSIVE : 0;
+        flags |= sim_chip_fuse(c, c->type->secure_download) ? ROMLDR_SECF_SECURE_DOWNLOAD : 0;
+        flags |= w2 >> 21 & 1 ? ROMLDR_SECF_REVOKE_0 : 0;
+        flags |= w2 >> 22 & 1 ? ROMLDR_SECF_REVOKE_1 : 0;
+        flags |= w2 >> 23 & 1 ? ROMLDR_SECF_REVOKE_2 : 0;
+        flags |= (w1 >> 16 & 7) == 7 ? ROMLDR_SECF_SOFT_DIS_JTAG : 0;
+        flags |= w1 >> 19 & 1 ? ROMLDR_SECF_HARD_DIS_JTAG : 0;
+        flags |= w1 >> 11 & 1 ? ROMLDR_SECF_DIS_USB : 0;
+        flags |= w1 >> 10 & 1 ? ROMLDR_SECF_DIS_DL_ICACHE : 0;
+        memset(info, 0, ROMLDR_SEC_LEN);
+        le32_put(info + ROMLDR_SEC_FLAGS, flags);
+        info[ROMLDR_SEC_CRYPT_CNT] = w2 >> 18 & 7;
+        for (size_t i = 0; i < 6; i++)
+                info[ROMLDR_SEC_PURPOSES + i] = purposes >> 4 * i & 15;
+        info[ROMLDR_SEC_PURPOSES + 6] = 12; /* no key block: the ROM says so all the same */
+        le32_put(info + ROMLDR_SEC_CHIP_ID, c->type->chip_id);
+        le32_put(info + ROMLDR_SEC_ECO, c->type->eco);
+}
+
+size_t sim_chip_banner(const struct sim_chip *c, enum sim_reset_cause cause, char *out, size_t cap)
+{
+        const struct sim_chip_type *t = c->type;
+
+        return strf(out, cap, "%s%s),boot:%s)\r\n%s", t->banner, t->cause[cause],
+                    c->download ? t->boot_download : t->boot_run,
+                    c->download ? t->download_text : "");
+}

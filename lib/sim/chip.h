@@ -1,0 +1,127 @@
+/*
+ * An ESP chip as its ROM loader's clients see it: registers, eFuses, memory and the SPI controller
+ * with the flash behind it. No processor.
+ */
+#ifndef SIM_CHIP_H
+#define SIM_CHIP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/flash.h"
+#include "sim/inflate.h"
+#include "sim/spinor.h"
+#include "wire/romldr_server.h"
+
+#define SIM_EFUSE_MAX 0x200u /* bytes of the largest eFuse register space */
+#define SIM_XTAL_HZ   40000000u
+
+/* What the board was asked to do by its reset lines or by software, as the ROM prints it. */
+enum sim_reset_cause { SIM_RESET_POWER, SIM_RESET_SOFTWARE };
+
+struct sim_efuse_bit {
+        uint16_t offset; /* of its word in the register space */
+        uint8_t bit;
+};
+
+struct sim_block {
+        uint16_t read, write; /* offsets in the register space */
+        uint8_t words;
+        uint8_t write_protect; /* bit of WR_DIS; 0xff: none */
+        uint8_t read_protect;  /* bit of RD_DIS; 0xff: none */
+};
+
+struct sim_word {
+        uint32_t addr, value;
+};
+
+/* One chip a row. */
+struct sim_chip_type {
+        const char *name; /* as --chip takes it */
+        const struct romldr_rom *rom;
+        uint32_t magic; /* at ROMLDR_MAGIC_REG */
+        uint32_t chip_id, eco;
+        uint32_t efuse_base, efuse_size;
+        uint16_t efuse_mac; /* offset of the word with the MAC's last four bytes */
+        bool efuse_v1; /* the ESP32's layout: all blocks burn at once, MAC with a CRC-8, RD_DIS in
+                          word 0 */
+        struct sim_efuse_bit secure_download, no_download; /* offset 0, bit 0: has none */
+        uint16_t efuse_conf, efuse_cmd;
+        const struct sim_block *blocks;
+        size_t block_count;
+        const struct sim_word *efuse_default; /* addr is an offset; ends in a row of zeros */
+        struct {
+                uint32_t base;
+                uint8_t user, user1, user2, mosi_len, miso_len, w0;
+                bool addr_high; /* addresses stand in the register's upper bits */
+        } spi;
+        uint32_t clkdiv;         /* address of UART_CLKDIV */
+        uint32_t strap;          /* address of GPIO_STRAP */
+        uint32_t strap_download; /* its value with the boot pin low, and high */
+        uint32_t strap_run;
+        const struct sim_word *presets; /* registers that do not reset to 0; ends in zeros */
+        const struct sim_word *memory;  /* RAM: addr, size in value; ends in zeros */
+        struct {
+                uint32_t addr, to, size;
+        } alias;            /* RAM seen at a second address */
+        const char *banner; /* with %s cause, %s boot mode */
+        const char *cause[2], *boot_download, *boot_run;
+        const char *download_text; /* after the banner */
+};
+
+extern const struct sim_chip_type sim_esp32c3, sim_esp32;
+
+/* The row of a name ("esp32c3", "esp32-c3", "ESP32"), or NULL. */
+const struct sim_chip_type *sim_chip_type_of(const char *name);
+
+#define SIM_REGS 128 /* other registers that remember what was written */
+
+struct sim_chip {
+        const struct sim_chip_type *type;
+        struct sim_spinor nor;
+        uint8_t efuse[SIM_EFUSE_MAX]; /* register space, little-endian: blocks lie at their offsets
+                                       */
+        bool efuse_changed;           /* set by a burn; cleared by whoever saves them */
+        uint32_t clkdiv;
+        bool download; /* strapped so at the last reset */
+        struct sim_inflate inflate;
+        /* private: */
+        uint8_t *ram;
+        size_t ram_size;
+        struct sim_word regs[SIM_REGS];
+        size_t reg_count;
+};
+
+/* RAM is on the heap; free with sim_chip_free. flash is borrowed. Returns 0 or -E_NOMEM. */
+int sim_chip_init(struct sim_chip *c, const struct sim_chip_type *type, const struct flash *flash);
+void sim_chip_free(struct sim_chip *c);
+
+/* Registers to their reset values; eFuses and RAM stay. */
+void sim_chip_reset(struct sim_chip *c, bool download);
+
+/* eFuses of a chip that left the factory: type's defaults and this MAC. */
+void sim_chip_blank_efuses(struct sim_chip *c, const uint8_t mac[6]);
+void sim_chip_mac(const struct sim_chip *c, uint8_t mac[6]);
+
+/* The file of espefuse's virtual chips and of QEMU: the register space reversed byte by byte. */
+void sim_chip_efuse_put(const struct sim_chip *c, uint8_t *file); /* type->efuse_size bytes */
+void sim_chip_efuse_get(struct sim_chip *c, const uint8_t *file);
+
+bool sim_chip_fuse(const struct sim_chip *c, struct sim_efuse_bit bit);
+void sim_chip_burn(struct sim_chip *c, struct sim_efuse_bit bit);
+
+/* The UART's divider for a rate; exact: with the fraction, as software sets it, not as autobaud
+ * measures. */
+void sim_chip_rate(struct sim_chip *c, uint32_t baud, bool exact);
+
+/* The operations behind a romldr_server; ctx is a struct sim_chip. Negative: the CPU would trap. */
+int sim_chip_read(struct sim_chip *c, uint32_t addr, uint32_t *value);
+int sim_chip_write(struct sim_chip *c, uint32_t addr, uint32_t value);
+int sim_chip_write_ram(struct sim_chip *c, uint32_t addr, const uint8_t *p, size_t n);
+void sim_chip_security(const struct sim_chip *c, uint8_t info[ROMLDR_SEC_LEN]);
+
+/* What the ROM prints after a reset. Returns its length; cap 256 is enough. */
+size_t sim_chip_banner(const struct sim_chip *c, enum sim_reset_cause cause, char *out, size_t cap);
+
+#endif
