@@ -7,9 +7,9 @@ MAKEFLAGS += --no-builtin-rules
 include mk/config.mk
 include $(sort $(wildcard lib/*/module.mk) $(wildcard */module.mk) $(wildcard firmware/*/module.mk))
 include mk/rules.mk
+include mk/fuzz.mk
 include mk/test.mk
 include mk/lint.mk
-include mk/fuzz.mk
 include mk/install.mk
 
 .PHONY: all help clean demo bench deps
