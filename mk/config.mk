@@ -34,6 +34,7 @@ endif
 # Lists that the modules append to.
 CORE_SRC :=#     freestanding: lib/base, lib/fmt, part of lib/wire
 HOST_SRC :=#     hosted libraries: lib/crypt, lib/host, part of lib/wire
+PROTO :=#        .proto files of lib/wire
 SIM_SRC :=#      lib/sim
 TOOLS :=#        NAME, with NAME_SRC and NAME_PC (pkg-config names), NAME_LIBS
 EXTRA_BINS :=#   other things that `all` builds
@@ -44,4 +45,4 @@ FUZZ_TARGETS :=# fuzz/NAME.c
 
 # Packages that the host archive's objects may need; --as-needed drops what a program does not use.
 BASE_LIBS := -lmbedcrypto -lcsv
-BASE_PC   := libcjson
+BASE_PC   := libcjson libprotobuf-c

@@ -10,6 +10,8 @@ group = -Wl,--start-group $1 -Wl,--end-group
 CORE_OBJ := $(CORE_SRC:%.c=$(B)/%.o)
 HOST_OBJ := $(HOST_SRC:%.c=$(B)/%.o)
 SIM_OBJ  := $(SIM_SRC:%.c=$(B)/%.o)
+PROTO_C  := $(PROTO:lib/wire/%.proto=$(B)/gen/%.pb-c.c)
+HOST_OBJ += $(PROTO_C:.c=.o)
 CORE_LIB := $(B)/libfctry-core.a
 HOST_LIB := $(B)/libfctry-host.a
 SIM_LIB  := $(B)/libfctry-sim.a
@@ -34,6 +36,18 @@ $(B)/%.o: %.c $(FLAGS_STAMP)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(OBJ_CFLAGS) -MMD -MP -c $< -o $@
+
+# Messages: our .proto files, protobuf-c's code. What includes them is compiled after them.
+.PRECIOUS: $(B)/gen/%.pb-c.c
+$(B)/gen/%.pb-c.c: lib/wire/%.proto
+	@mkdir -p $(@D)
+	$(call say,PROTO,$<)
+	$(Q)protoc-c --c_out=$(@D) -I$(<D) $(<F)
+$(B)/gen/%.o: $(B)/gen/%.c $(FLAGS_STAMP)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(HOST_CFLAGS) -w -c $< -o $@
+$(filter $(B)/lib/wire/prov_%.o,$(HOST_OBJ)): OBJ_CFLAGS = $(HOST_CFLAGS) -I$(B)/gen
+$(filter $(B)/lib/wire/prov_%.o,$(HOST_OBJ)): | $(PROTO_C)
 
 $(CORE_LIB): $(CORE_OBJ)
 $(HOST_LIB): $(HOST_OBJ)

@@ -60,6 +60,37 @@ int crypt_xts_decrypt(const struct crypt_xts *c, const uint8_t tweak[16], const 
                       uint8_t *out, size_t n);
 void crypt_xts_free(struct crypt_xts *c);
 
+/*
+ * X25519 (RFC 7748): out = scalar * point; scalar is clamped here. -E_VERIFY where the result is all
+ * zero (a point of low order: the peer would choose the key).
+ */
+#define CRYPT_X25519_LEN 32u
+extern const uint8_t crypt_x25519_base[CRYPT_X25519_LEN];
+int crypt_x25519(const uint8_t scalar[CRYPT_X25519_LEN], const uint8_t point[CRYPT_X25519_LEN],
+                 uint8_t out[CRYPT_X25519_LEN]);
+
+/* AES-256-CTR as one running key stream: any piece lengths, whole 16-byte counter, big endian. */
+#define CRYPT_AES256_KEY 32u
+struct crypt_ctr {
+        /* private: */
+        uint64_t opaque[48];
+};
+int crypt_ctr_init(struct crypt_ctr *c, const uint8_t key[CRYPT_AES256_KEY],
+                   const uint8_t counter[16]);
+int crypt_ctr_xor(struct crypt_ctr *c, const uint8_t *in, uint8_t *out, size_t n);
+void crypt_ctr_free(struct crypt_ctr *c);
+
+/*
+ * AES-256-GCM without associated data, any IV length. encrypt: out holds n + CRYPT_GCM_TAG bytes,
+ * ciphertext then tag. decrypt: n counts the tag; out holds n - CRYPT_GCM_TAG; -E_VERIFY and out
+ * wiped when the tag is wrong.
+ */
+#define CRYPT_GCM_TAG 16u
+int crypt_gcm_encrypt(const uint8_t key[CRYPT_AES256_KEY], const uint8_t *iv, size_t iv_len,
+                      const uint8_t *in, size_t n, uint8_t *out);
+int crypt_gcm_decrypt(const uint8_t key[CRYPT_AES256_KEY], const uint8_t *iv, size_t iv_len,
+                      const uint8_t *in, size_t n, uint8_t *out);
+
 /* Random bytes fit for keys, or -E_RANDOM: then nothing in out may be used. */
 int crypt_random(void *out, size_t n);
 

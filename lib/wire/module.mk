@@ -1,2 +1,6 @@
 # What goes over a wire. The loader's protocol also runs on the device: freestanding.
 CORE_SRC += $(wildcard lib/wire/slip.c lib/wire/romldr_*.c)
+
+# Unified provisioning is hosted: its messages are protobuf-c's.
+HOST_SRC += $(wildcard lib/wire/prov_*.c)
+PROTO    += lib/wire/prov.proto
