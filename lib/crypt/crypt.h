@@ -61,8 +61,8 @@ int crypt_xts_decrypt(const struct crypt_xts *c, const uint8_t tweak[16], const 
 void crypt_xts_free(struct crypt_xts *c);
 
 /*
- * X25519 (RFC 7748): out = scalar * point; scalar is clamped here. -E_VERIFY where the result is all
- * zero (a point of low order: the peer would choose the key).
+ * X25519 (RFC 7748): out = scalar * point; scalar is clamped here. -E_VERIFY where the result is
+ * all zero (a point of low order: the peer would choose the key).
  */
 #define CRYPT_X25519_LEN 32u
 extern const uint8_t crypt_x25519_base[CRYPT_X25519_LEN];

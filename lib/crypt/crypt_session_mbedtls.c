@@ -41,8 +41,8 @@ int crypt_x25519(const uint8_t scalar[CRYPT_X25519_LEN], const uint8_t point[CRY
             (rc = mbedtls_mpi_read_binary_le(&d, k, sizeof k)) == 0 &&
             (rc = mbedtls_ecp_point_read_binary(&grp, &p, point, CRYPT_X25519_LEN)) == 0 &&
             (rc = mbedtls_ecp_mul(&grp, &r, &d, &p, ecp_random, NULL)) == 0)
-                rc = mbedtls_ecp_point_write_binary(&grp, &r, MBEDTLS_ECP_PF_UNCOMPRESSED, &len, out,
-                                                    CRYPT_X25519_LEN);
+                rc = mbedtls_ecp_point_write_binary(&grp, &r, MBEDTLS_ECP_PF_UNCOMPRESSED, &len,
+                                                    out, CRYPT_X25519_LEN);
         mbedtls_mpi_free(&d);
         mbedtls_ecp_point_free(&r);
         mbedtls_ecp_point_free(&p);
@@ -85,8 +85,8 @@ int crypt_ctr_xor(struct crypt_ctr *c, const uint8_t *in, uint8_t *out, size_t n
 {
         struct ctr_state *s = ctr_of(c);
 
-        return mbedtls_aes_crypt_ctr(&s->aes, n, &s->used, s->counter, s->stream, in, out) ? -E_BUG :
-                                                                                             0;
+        return mbedtls_aes_crypt_ctr(&s->aes, n, &s->used, s->counter, s->stream, in, out) ? -E_BUG
+                                                                                           : 0;
 }
 
 void crypt_ctr_free(struct crypt_ctr *c)

@@ -48,7 +48,8 @@ long prov_seal(struct prov_cipher *c, const uint8_t *in, size_t n, uint8_t *out,
         } else if (c->security == 1) {
                 rc = crypt_ctr_xor(&c->ctr, in, out, n);
         } else {
-                rc = crypt_gcm_encrypt(c->key, c->iv, c->patch0 ? NONCE0_LEN : NONCE_LEN, in, n, out);
+                rc = crypt_gcm_encrypt(c->key, c->iv, c->patch0 ? NONCE0_LEN : NONCE_LEN, in, n,
+                                       out);
                 if (rc == 0)
                         counter_step(c);
         }
@@ -67,7 +68,8 @@ long prov_open(struct prov_cipher *c, const uint8_t *in, size_t n, uint8_t *out,
                         return -E_VERIFY;
                 if (n - CRYPT_GCM_TAG > cap)
                         return -E_NOSPACE;
-                rc = crypt_gcm_decrypt(c->key, c->iv, c->patch0 ? NONCE0_LEN : NONCE_LEN, in, n, out);
+                rc = crypt_gcm_decrypt(c->key, c->iv, c->patch0 ? NONCE0_LEN : NONCE_LEN, in, n,
+                                       out);
                 if (rc == 0)
                         counter_step(c);
                 return rc < 0 ? rc : (long)(n - CRYPT_GCM_TAG);
@@ -226,7 +228,8 @@ static long server_sec1_cmd0(struct prov_server_sec *s, const Prov__Sec1 *in, ui
                 goto out;
         rc = sec1_cipher(&s->cipher, priv, s->peer, s->cfg.pop, s->cfg.pop_len, counter);
         if (rc < 0) {
-                rc = rc == -E_VERIFY ? -E_PROTO : rc; /* a point of low order is no guess of the PoP */
+                rc = rc == -E_VERIFY ? -E_PROTO
+                                     : rc; /* a point of low order is no guess of the PoP */
                 goto out;
         }
         r.device_pubkey = bytes_of(s->own, sizeof s->own);
@@ -253,7 +256,8 @@ static long server_sec1_cmd1(struct prov_server_sec *s, const Prov__Sec1 *in, ui
         if (s->phase != PROV_HALF || in->payload_case != PROV__SEC1__PAYLOAD_SC1 ||
             in->sc1->client_verify.len != VERIFY_LEN)
                 return -E_PROTO;
-        if ((rc = crypt_ctr_xor(&s->cipher.ctr, in->sc1->client_verify.data, verify, VERIFY_LEN)) < 0)
+        if ((rc = crypt_ctr_xor(&s->cipher.ctr, in->sc1->client_verify.data, verify, VERIFY_LEN)) <
+            0)
                 return rc;
         if (!bytes_equal_ct(verify, s->own, VERIFY_LEN)) {
                 /* the key stream has moved on: this half of a session is of no use any more */
@@ -286,9 +290,11 @@ static long server_sec2_cmd0(struct prov_server_sec *s, const Prov__Sec2 *in, ui
         memcpy(s->user, in->sc0->username.data, s->user_len);
         if ((rc = draw(&s->cfg.random, s->b, sizeof s->b)) < 0)
                 return rc;
-        if ((rc = srp_server_public(s->cfg.verifier, (struct srp_bytes){ s->b, sizeof s->b }, s->B)) < 0)
+        if ((rc = srp_server_public(s->cfg.verifier, (struct srp_bytes){ s->b, sizeof s->b },
+                                    s->B)) < 0)
                 return rc;
-        rc = srp_server_key(s->cfg.verifier, (struct srp_bytes){ s->b, sizeof s->b }, s->A, s->B, s->K);
+        rc = srp_server_key(s->cfg.verifier, (struct srp_bytes){ s->b, sizeof s->b }, s->A, s->B,
+                            s->K);
         if (rc < 0) {
                 prov_server_reset(s);
                 return rc == -E_VERIFY ? -E_PROTO : rc; /* A = 0 mod N, or u = 0 */
@@ -319,8 +325,8 @@ static long server_sec2_cmd1(struct prov_server_sec *s, const Prov__Sec2 *in, ui
             in->sc1->client_proof.len != SRP_HASH_LEN)
                 return -E_PROTO;
         if ((rc = srp_proofs((struct srp_bytes){ s->user, s->user_len },
-                             (struct srp_bytes){ s->cfg.salt, s->cfg.salt_len }, s->A, s->B, s->K, M1,
-                             M2)) < 0)
+                             (struct srp_bytes){ s->cfg.salt, s->cfg.salt_len }, s->A, s->B, s->K,
+                             M1, M2)) < 0)
                 return rc;
         if (!bytes_equal_ct(M1, in->sc1->client_proof.data, SRP_HASH_LEN)) {
                 rc = -E_VERIFY;
@@ -349,7 +355,8 @@ out:
 long prov_server_handshake(struct prov_server_sec *s, const uint8_t *in, size_t n, uint8_t *out,
                            size_t cap)
 {
-        Prov__SessionData *m = n <= PROV_MESSAGE_MAX ? prov__session_data__unpack(NULL, n, in) : NULL;
+        Prov__SessionData *m =
+                n <= PROV_MESSAGE_MAX ? prov__session_data__unpack(NULL, n, in) : NULL;
         long rc = -E_PROTO;
 
         if (!m)
@@ -501,7 +508,9 @@ static int client_sec1_answer(struct prov_client_sec *c, const Prov__Sec1 *in, s
                 if (rc < 0)
                         return rc;
                 if (!bytes_equal_ct(verify, c->own, VERIFY_LEN))
-                        return diag_set(d, E_VERIFY, "the device does not prove that it knows the proof of possession");
+                        return diag_set(
+                                d, E_VERIFY,
+                                "the device does not prove that it knows the proof of possession");
                 c->phase = PROV_READY;
                 return 0;
         }
@@ -542,7 +551,8 @@ static int client_sec2_resp0(struct prov_client_sec *c, const Prov__Sec2Resp0 *r
 
         if (r->status)
                 return refused(r->status, d);
-        if (!r->device_pubkey.len || r->device_pubkey.len > SRP_LEN || !salt.n || salt.n > PROV_SALT_MAX)
+        if (!r->device_pubkey.len || r->device_pubkey.len > SRP_LEN || !salt.n ||
+            salt.n > PROV_SALT_MAX)
                 return diag_set(d, E_PROTO, "the device's key or salt has a wrong length");
         memcpy(B + SRP_LEN - r->device_pubkey.len, r->device_pubkey.data, r->device_pubkey.len);
         if ((rc = client_x(&c->cfg, salt, x)) < 0)
@@ -552,8 +562,8 @@ static int client_sec2_resp0(struct prov_client_sec *c, const Prov__Sec2Resp0 *r
                 rc = diag_set(d, -rc, "the device's key cannot be used");
                 goto out;
         }
-        rc = srp_proofs((struct srp_bytes){ c->cfg.username, c->cfg.username_len }, salt, c->A, B, c->K,
-                        c->M1, c->M2);
+        rc = srp_proofs((struct srp_bytes){ c->cfg.username, c->cfg.username_len }, salt, c->A, B,
+                        c->K, c->M1, c->M2);
         if (rc == 0)
                 c->phase = PROV_HALF;
 out:
@@ -574,7 +584,8 @@ static int client_sec2_answer(struct prov_client_sec *c, const Prov__Sec2 *in, s
                 return refused(in->sr1->status, d);
         if (in->sr1->device_proof.len != SRP_HASH_LEN ||
             !bytes_equal_ct(in->sr1->device_proof.data, c->M2, SRP_HASH_LEN))
-                return diag_set(d, E_VERIFY, "the device does not prove that it knows the password");
+                return diag_set(d, E_VERIFY,
+                                "the device does not prove that it knows the password");
         /* the length of the nonce tells the scheme better than proto-ver does */
         if (in->sr1->device_nonce.len != NONCE_LEN && in->sr1->device_nonce.len != NONCE0_LEN)
                 return diag_set(d, E_PROTO, "the device's nonce has %zu bytes, expected %zu",
@@ -587,7 +598,8 @@ static int client_sec2_answer(struct prov_client_sec *c, const Prov__Sec2 *in, s
 
 int prov_client_answer(struct prov_client_sec *c, const uint8_t *in, size_t n, struct diag *d)
 {
-        Prov__SessionData *m = n <= PROV_MESSAGE_MAX ? prov__session_data__unpack(NULL, n, in) : NULL;
+        Prov__SessionData *m =
+                n <= PROV_MESSAGE_MAX ? prov__session_data__unpack(NULL, n, in) : NULL;
         int rc;
 
         if (!m)
@@ -602,7 +614,8 @@ int prov_client_answer(struct prov_client_sec *c, const uint8_t *in, size_t n, s
                 if (rc == 0)
                         c->phase = PROV_READY;
         } else {
-                rc = diag_set(d, E_PROTO, "the device speaks another security than %d", c->cfg.security);
+                rc = diag_set(d, E_PROTO, "the device speaks another security than %d",
+                              c->cfg.security);
         }
         prov__session_data__free_unpacked(m, NULL);
         return rc;

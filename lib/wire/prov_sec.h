@@ -16,8 +16,9 @@
 #include "crypt/crypt.h"
 #include "crypt/srp.h"
 
-#define PROV_MESSAGE_MAX  4096u /* bytes of a request or response (HTTP body limit of the device) */
-#define PROV_USERNAME_MAX 64u   /* bytes; the stock user is "wifiprov" */
+#define PROV_MESSAGE_MAX 4096u /* bytes of a request or response (HTTP body limit of the device) \
+                                */
+#define PROV_USERNAME_MAX 64u  /* bytes; the stock user is "wifiprov" */
 #define PROV_SALT_MAX     64u
 
 /* Where random bytes come from; fill NULL: crypt_random. Tests replay a device with it. */
@@ -32,16 +33,17 @@ enum prov_phase { PROV_IDLE, PROV_HALF, PROV_READY };
 struct prov_cipher {
         /* private: */
         int security;
-        bool patch0;              /* security 2 with the fixed 16-byte IV */
-        struct crypt_ctr ctr;     /* security 1 */
+        bool patch0;                   /* security 2 with the fixed 16-byte IV */
+        struct crypt_ctr ctr;          /* security 1 */
         uint8_t key[CRYPT_AES256_KEY]; /* security 2 */
         uint8_t iv[16];
         bool exhausted; /* the IV counter has wrapped: no message may follow */
 };
 
 /*
- * Messages of an established session. Security 0 copies. cap: n + CRYPT_GCM_TAG bytes are always enough. Return
- * the length, -E_VERIFY (a tag that is wrong; the session goes on), -E_STATE (counter used up), -E_NOSPACE.
+ * Messages of an established session. Security 0 copies. cap: n + CRYPT_GCM_TAG bytes are always
+ * enough. Return the length, -E_VERIFY (a tag that is wrong; the session goes on), -E_STATE
+ * (counter used up), -E_NOSPACE.
  */
 long prov_seal(struct prov_cipher *c, const uint8_t *in, size_t n, uint8_t *out, size_t cap);
 long prov_open(struct prov_cipher *c, const uint8_t *in, size_t n, uint8_t *out, size_t cap);
@@ -49,8 +51,9 @@ long prov_open(struct prov_cipher *c, const uint8_t *in, size_t n, uint8_t *out,
 /* --- the device's end --- */
 
 struct prov_server_config {
-        int security;        /* 0, 1 or 2 */
-        const uint8_t *pop;  /* security 1; pop_len 0: none. Borrowed for the server's life, like the rest */
+        int security;       /* 0, 1 or 2 */
+        const uint8_t *pop; /* security 1; pop_len 0: none. Borrowed for the server's life, like the
+                               rest */
         size_t pop_len;
         const uint8_t *salt; /* security 2: 1 … PROV_SALT_MAX bytes */
         size_t salt_len;
@@ -79,8 +82,8 @@ int prov_server_init(struct prov_server_sec *s, const struct prov_server_config 
 
 /*
  * A message to prov-session. Returns the length of the answer, or a failure upon which the
- * transport closes without one: -E_PROTO (malformed, out of order, another security), -E_VERIFY (the wrong proof of
- * possession or password: count it), -E_RANDOM.
+ * transport closes without one: -E_PROTO (malformed, out of order, another security), -E_VERIFY
+ * (the wrong proof of possession or password: count it), -E_RANDOM.
  */
 long prov_server_handshake(struct prov_server_sec *s, const uint8_t *in, size_t n, uint8_t *out,
                            size_t cap);
@@ -102,8 +105,9 @@ struct prov_client_config {
         size_t username_len;
         const uint8_t *secret; /* PoP or password; borrowed likewise */
         size_t secret_len;
-        bool stock_x; /* security 2: x as Espressif's Python tool makes it, which drops a leading zero byte of the salt and of
-                         H(user:password): for verifiers that it made, 1 in 128 passwords */
+        bool stock_x; /* security 2: x as Espressif's Python tool makes it, which drops a leading
+                         zero byte of the salt and of H(user:password): for verifiers that it made,
+                         1 in 128 passwords */
         struct prov_random random;
 };
 
@@ -126,9 +130,9 @@ struct prov_client_sec {
 int prov_client_init(struct prov_client_sec *c, const struct prov_client_config *cfg);
 
 /*
- * next: the message to send to prov-session now: its length, 0 when the session is established, or a failure.
- * answer: take the device's reply. -E_VERIFY: the device does not know the secret (or is not who it claims to be);
- * -E_PROTO: reply not understood; -E_REFUSED: it answered with a status.
+ * next: the message to send to prov-session now: its length, 0 when the session is established, or
+ * a failure. answer: take the device's reply. -E_VERIFY: the device does not know the secret (or is
+ * not who it claims to be); -E_PROTO: reply not understood; -E_REFUSED: it answered with a status.
  */
 long prov_client_next(struct prov_client_sec *c, uint8_t *out, size_t cap);
 int prov_client_answer(struct prov_client_sec *c, const uint8_t *in, size_t n, struct diag *d);

@@ -30,7 +30,7 @@ struct bytes {
 
 static bool get(const cJSON *object, const char *name, struct bytes *out)
 {
-        const cJSON *j = cJSON_GetObjectItem(object, name);
+        const cJSON *j = cJSON_GetObjectItemCaseSensitive(object, name);
         long n;
 
         if (!cJSON_IsString(j))
@@ -43,7 +43,7 @@ static bool get(const cJSON *object, const char *name, struct bytes *out)
 
 static const char *text_of(const cJSON *object, const char *name)
 {
-        const cJSON *j = cJSON_GetObjectItem(object, name);
+        const cJSON *j = cJSON_GetObjectItemCaseSensitive(object, name);
 
         return cJSON_IsString(j) ? j->valuestring : NULL;
 }
@@ -116,26 +116,30 @@ static void server_step(struct prov_server_sec *s, const cJSON *step, const char
 
 static void replay_server(const char *name, const cJSON *root)
 {
-        const cJSON *p = cJSON_GetObjectItem(root, "parameters");
+        const cJSON *p = cJSON_GetObjectItemCaseSensitive(root, "parameters");
         const cJSON *session;
         static struct bytes salt, verifier;
         struct script script = { 0 };
-        struct prov_server_config cfg = { .security = cJSON_GetObjectItem(p, "sec")->valueint,
-                                          .random = { scripted, &script } };
+        struct prov_server_config cfg = {
+                .security = cJSON_GetObjectItemCaseSensitive(p, "sec")->valueint,
+                .random = { scripted, &script }
+        };
         static struct prov_server_sec s;
 
         if (cfg.security == 1 && text_of(p, "pop")) {
                 cfg.pop = (const uint8_t *)text_of(p, "pop");
                 cfg.pop_len = strlen(text_of(p, "pop"));
         }
-        cJSON_ArrayForEach(session, cJSON_GetObjectItem(root, "sessions")) {
-                const cJSON *values = cJSON_GetObjectItem(session, "values");
-                const cJSON *patch = cJSON_GetObjectItem(p, "sec_patch_ver");
+        cJSON_ArrayForEach(session, cJSON_GetObjectItemCaseSensitive(root, "sessions"))
+        {
+                const cJSON *values = cJSON_GetObjectItemCaseSensitive(session, "values");
+                const cJSON *patch = cJSON_GetObjectItemCaseSensitive(p, "sec_patch_ver");
                 const cJSON *step;
 
                 if (cfg.security == 2) {
                         if (!get(values, "salt", &salt) && !get(p, "salt", &salt))
-                                hex_decode("036ee0c7bcb9eda84c9eac97d93decf4", 32, salt.p, 16, NULL),
+                                hex_decode("036ee0c7bcb9eda84c9eac97d93decf4", 32, salt.p, 16,
+                                           NULL),
                                         salt.n = 16;
                         get(p, "salt", &salt);
                         if (!get(p, "verifier", &verifier) && !get(values, "verifier", &verifier))
@@ -145,11 +149,11 @@ static void replay_server(const char *name, const cJSON *root)
                         cfg.verifier = verifier.p;
                         cfg.patch0 = patch && patch->valueint == 0;
                 }
-                script.draws = cJSON_GetObjectItem(values, "device_random_draws");
+                script.draws = cJSON_GetObjectItemCaseSensitive(values, "device_random_draws");
                 script.next = 0;
                 script.has_private = get(values, "device_x25519_private", &script.private_key);
                 assert_int_equal(prov_server_init(&s, &cfg), 0);
-                cJSON_ArrayForEach(step, cJSON_GetObjectItem(session, "steps"))
+                cJSON_ArrayForEach(step, cJSON_GetObjectItemCaseSensitive(session, "steps"))
                         server_step(&s, step, name);
                 prov_server_reset(&s);
         }
@@ -184,8 +188,8 @@ static bool client_step(struct prov_client_sec *c, const cJSON *step, const char
 
 static void replay_client(const char *name, const cJSON *root)
 {
-        const cJSON *p = cJSON_GetObjectItem(root, "parameters");
-        const cJSON *patch = cJSON_GetObjectItem(p, "sec_patch_ver");
+        const cJSON *p = cJSON_GetObjectItemCaseSensitive(root, "parameters");
+        const cJSON *patch = cJSON_GetObjectItemCaseSensitive(p, "sec_patch_ver");
         const cJSON *session;
         const char *secret = text_of(p, "client_pop");
         const char *user = text_of(p, "client_username");
@@ -195,15 +199,18 @@ static void replay_client(const char *name, const cJSON *root)
                 secret = text_of(p, "client_password");
         if (!user)
                 user = text_of(p, "username");
-        cJSON_ArrayForEach(session, cJSON_GetObjectItem(root, "sessions")) {
-                const cJSON *values = cJSON_GetObjectItem(session, "values");
+        cJSON_ArrayForEach(session, cJSON_GetObjectItemCaseSensitive(root, "sessions"))
+        {
+                const cJSON *values = cJSON_GetObjectItemCaseSensitive(session, "values");
                 const cJSON *step;
                 struct script script = { 0 };
                 static struct prov_client_sec c;
-                struct prov_client_config cfg = { .security = cJSON_GetObjectItem(p, "sec")->valueint,
-                                                  .patch0 = patch && patch->valueint == 0,
-                                                  .random = { scripted, &script },
-                                                  .stock_x = true };
+                struct prov_client_config cfg = {
+                        .security = cJSON_GetObjectItemCaseSensitive(p, "sec")->valueint,
+                        .patch0 = patch && patch->valueint == 0,
+                        .random = { scripted, &script },
+                        .stock_x = true
+                };
                 const char *own = first && secret ? secret : text_of(p, "pop");
 
                 /* in a second session of a wrong-secret transcript the client knows better */
@@ -213,20 +220,28 @@ static void replay_client(const char *name, const cJSON *root)
                 cfg.secret_len = own ? strlen(own) : 0;
                 cfg.username = (const uint8_t *)user;
                 cfg.username_len = user ? strlen(user) : 0;
-                script.has_private = get(values, "client_x25519_private", &script.private_key) ||
-                                     get(values, "a", &script.private_key);
-                if (cfg.security == 2 && !get(values, "a", &script.private_key))
+                script.has_private = get(values, cfg.security == 2 ? "a" : "client_x25519_private",
+                                         &script.private_key);
+                if (cfg.security == 2 && !script.has_private)
                         continue; /* a client of another security: nothing of ours to replay */
                 assert_int_equal(prov_client_init(&c, &cfg), 0);
-                cJSON_ArrayForEach(step, cJSON_GetObjectItem(session, "steps"))
-                        if (!client_step(&c, step, name))
-                                break;
+                cJSON_ArrayForEach(
+                        step, cJSON_GetObjectItemCaseSensitive(
+                                      session, "steps")) if (!client_step(&c, step, name)) break;
                 prov_client_free(&c);
                 first = false;
         }
 }
 
-static void for_each_transcript(void (*fn)(const char *, const cJSON *), const char *except)
+static bool excepted(const char *name, const char *const *list)
+{
+        for (; list && *list; list++)
+                if (strstr(name, *list))
+                        return true;
+        return false;
+}
+
+static void for_each_transcript(void (*fn)(const char *, const cJSON *), const char *const *except)
 {
         DIR *dp = opendir(DIR_GOLDEN);
         unsigned seen = 0;
@@ -238,7 +253,7 @@ static void for_each_transcript(void (*fn)(const char *, const cJSON *), const c
                 struct diag d = { 0 };
                 cJSON *j;
 
-                if (!strstr(e->d_name, ".json") || (except && strstr(e->d_name, except)))
+                if (!strstr(e->d_name, ".json") || excepted(e->d_name, except))
                         continue;
                 snprintf(path, sizeof path, DIR_GOLDEN "/%s", e->d_name);
                 j = json_load(path, &d);
@@ -261,13 +276,19 @@ static void test_server_transcripts(void **state)
 
 static void test_client_transcripts(void **state)
 {
+        /*
+         * The stock client's own faults, which are not ours: it sends A without a leading zero byte
+         * (the device closes), and drops one of the salt in M1 too (the device refuses).
+         */
+        static const char *const faults[] = { "sec2-short-A", "sec2-salt-leading-zero", NULL };
+
         (void)state;
-        /* the stock client sends A without its leading zero byte there; ours pads, as the RFC has it */
-        for_each_transcript(replay_client, "sec2-short-A");
+        for_each_transcript(replay_client, faults);
 }
 
 /* Both ends of ours against each other, then every forged variant. */
-static long talk(struct prov_server_sec *s, struct prov_client_sec *c, int flip_step, size_t flip_at)
+static long talk(struct prov_server_sec *s, struct prov_client_sec *c, int flip_step,
+                 size_t flip_at)
 {
         static uint8_t request[PROV_MESSAGE_MAX], response[PROV_MESSAGE_MAX];
         long n;
@@ -304,7 +325,8 @@ static void configs(int security, struct prov_server_config *s, struct prov_clie
                                           .username = (const uint8_t *)"wifiprov",
                                           .username_len = 8 };
         if (security == 2) {
-                assert_int_equal(srp_x((struct srp_bytes){ "wifiprov", 8 }, (struct srp_bytes){ pop, 8 },
+                assert_int_equal(srp_x((struct srp_bytes){ "wifiprov", 8 },
+                                       (struct srp_bytes){ pop, 8 },
                                        (struct srp_bytes){ salt, sizeof salt }, x),
                                  0);
                 assert_int_equal(srp_power((struct srp_bytes){ x, sizeof x }, verifier), 0);
@@ -330,22 +352,28 @@ static void test_own_ends(void **state)
                 assert_int_equal(talk(&s, &c, -1, 0), 0);
                 assert_true(prov_server_ready(&s));
                 for (int i = 0; i < 5; i++) {
-                        long n = prov_seal(&c.cipher, (const uint8_t *)"hello", 5, sealed, sizeof sealed);
+                        long n = prov_seal(&c.cipher, (const uint8_t *)"hello", 5, sealed,
+                                           sizeof sealed);
 
                         assert_true(n >= 5);
                         if (security == 2) { /* a forged byte is refused and the session goes on */
                                 sealed[0] ^= 1;
-                                assert_int_equal(prov_open(&s.cipher, sealed, (size_t)n, open, sizeof open),
-                                                 -E_VERIFY);
+                                assert_int_equal(
+                                        prov_open(&s.cipher, sealed, (size_t)n, open, sizeof open),
+                                        -E_VERIFY);
                                 sealed[0] ^= 1;
                         }
-                        assert_int_equal(prov_open(&s.cipher, sealed, (size_t)n, open, sizeof open), 5);
+                        assert_int_equal(prov_open(&s.cipher, sealed, (size_t)n, open, sizeof open),
+                                         5);
                         assert_memory_equal(open, "hello", 5);
                         if (security == 2) /* a repeated one too */
-                                assert_int_equal(prov_open(&s.cipher, sealed, (size_t)n, open, sizeof open),
-                                                 -E_VERIFY);
-                        n = prov_seal(&s.cipher, (const uint8_t *)"world!", 6, sealed, sizeof sealed);
-                        assert_int_equal(prov_open(&c.cipher, sealed, (size_t)n, open, sizeof open), 6);
+                                assert_int_equal(
+                                        prov_open(&s.cipher, sealed, (size_t)n, open, sizeof open),
+                                        -E_VERIFY);
+                        n = prov_seal(&s.cipher, (const uint8_t *)"world!", 6, sealed,
+                                      sizeof sealed);
+                        assert_int_equal(prov_open(&c.cipher, sealed, (size_t)n, open, sizeof open),
+                                         6);
                 }
                 prov_client_free(&c);
                 prov_server_reset(&s);
@@ -372,7 +400,8 @@ static void test_forged_handshakes(void **state)
                                 prov_server_init(&s, &scfg);
                                 prov_client_init(&c, &ccfg);
                                 /* a flipped bit in the framing may be one that means nothing */
-                                established += talk(&s, &c, step, at * (security == 1 ? 1 : 17)) == 0;
+                                established +=
+                                        talk(&s, &c, step, at * (security == 1 ? 1 : 17)) == 0;
                                 prov_client_free(&c);
                                 prov_server_reset(&s);
                         }
@@ -410,23 +439,27 @@ static void test_srp_zero_public(void **state)
         (void)state;
         configs(2, &scfg, &ccfg);
         prov_server_init(&s, &scfg);
-        hex_decode("1002629103a2018d030a087769666970726f76128003", 44, request, sizeof request, NULL);
+        hex_decode("1002629103a2018d030a087769666970726f76128003", 44, request, sizeof request,
+                   NULL);
         memset(request + 22, 0, SRP_LEN);
-        assert_int_equal(prov_server_handshake(&s, request, sizeof request, out, sizeof out), -E_PROTO);
+        assert_int_equal(prov_server_handshake(&s, request, sizeof request, out, sizeof out),
+                         -E_PROTO);
         assert_false(prov_server_ready(&s));
 }
 
-/* RFC 7748, section 6.1; points of low order; a running key stream in any pieces. */
+/* RFC 7748, section 5.2 (one iteration); points of low order; a running key stream in any pieces.
+ */
 static void test_primitives(void **state)
 {
-        uint8_t a[32], pub[32], low[32] = { 1 }, zero[32] = { 0 };
+        uint8_t a[32] = { 0 }, pub[32], low[32] = { 1 }, zero[32] = { 0 };
         uint8_t whole[100], pieces[100], data[100] = { 0 };
         struct crypt_ctr c1, c2;
 
         (void)state;
-        hex_decode("77076d0a7318a57d3c16c17251b26645df4c2f8ad1a1d0a5d4ab8b2ea2f9c3a1", 64, a, 32, NULL);
+        a[0] = 9;
         assert_int_equal(crypt_x25519(a, crypt_x25519_base, pub), 0);
-        hex_decode("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a", 64, a, 32, NULL);
+        hex_decode("422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079", 64, a, 32,
+                   NULL);
         assert_memory_equal(pub, a, 32);
         assert_true(crypt_x25519(a, low, pub) < 0);
         assert_true(crypt_x25519(a, zero, pub) < 0);
@@ -446,9 +479,12 @@ static void test_primitives(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_server_transcripts), cmocka_unit_test(test_client_transcripts),
-                cmocka_unit_test(test_own_ends),           cmocka_unit_test(test_forged_handshakes),
-                cmocka_unit_test(test_wrong_secret),       cmocka_unit_test(test_srp_zero_public),
+                cmocka_unit_test(test_server_transcripts),
+                cmocka_unit_test(test_client_transcripts),
+                cmocka_unit_test(test_own_ends),
+                cmocka_unit_test(test_forged_handshakes),
+                cmocka_unit_test(test_wrong_secret),
+                cmocka_unit_test(test_srp_zero_public),
                 cmocka_unit_test(test_primitives),
         };
 
