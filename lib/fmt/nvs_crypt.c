@@ -82,7 +82,7 @@ static bool page_has_header(const uint8_t *page)
 
 static unsigned slot_state(const uint8_t *page, unsigned slot)
 {
-        return page[NVS_BITMAP_AT + slot / 4] >> 2 * (slot % 4) & 3u;
+        return (unsigned)page[NVS_BITMAP_AT + slot / 4] >> 2 * (slot % 4) & 3u;
 }
 
 typedef int slot_fn(const struct crypt_xts *c, const uint8_t tweak[16], const uint8_t *in,

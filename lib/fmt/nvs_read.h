@@ -40,7 +40,7 @@ int nvs_page_get(struct nvs_page *p, const uint8_t *image, size_t len, uint32_t 
  * writer makes. */
 static inline unsigned nvs_page_slot(const struct nvs_page *p, unsigned i)
 {
-        return p->data[NVS_BITMAP_AT + i / 4] >> (i % 4 * 2) & 3u;
+        return (unsigned)p->data[NVS_BITMAP_AT + i / 4] >> (i % 4 * 2) & 3u;
 }
 
 static inline const uint8_t *nvs_page_entry(const struct nvs_page *p, unsigned i)
