@@ -9,6 +9,14 @@
 #include "base/utf8.h"
 #include "crypt/crypt.h"
 
+/* Bytes of a name in a field of PTABLE_NAME_LEN bytes, where only a shorter one ends in NUL. */
+static size_t name_length(const void *name)
+{
+        const uint8_t *end = memchr(name, 0, PTABLE_NAME_LEN);
+
+        return end ? (size_t)(end - (const uint8_t *)name) : PTABLE_NAME_LEN;
+}
+
 bool ptable_looks_binary(const uint8_t *p, size_t n)
 {
         if (n < PTABLE_ENTRY)
@@ -30,7 +38,7 @@ static bool name_is_text(const char *name, size_t len)
 static int entry_parse(struct ptable_entry *e, const uint8_t *p, size_t at, struct diag *d)
 {
         const uint8_t *name = p + PTABLE_AT_NAME;
-        const size_t len = strnlen((const char *)name, PTABLE_NAME_LEN);
+        const size_t len = name_length(name);
 
         if (p[0] != PTABLE_MAGIC_0 || p[1] != PTABLE_MAGIC_1)
                 return diag_off(d, E_FORMAT, at,
@@ -126,7 +134,7 @@ static void entry_write(const struct ptable_entry *e, uint8_t *p)
         le32_put(p + PTABLE_AT_OFFSET, e->offset);
         le32_put(p + PTABLE_AT_SIZE, e->size);
         memset(p + PTABLE_AT_NAME, 0, PTABLE_NAME_LEN);
-        memcpy(p + PTABLE_AT_NAME, e->name, strnlen(e->name, PTABLE_NAME_LEN));
+        memcpy(p + PTABLE_AT_NAME, e->name, name_length(e->name));
         le32_put(p + PTABLE_AT_FLAGS, e->flags);
 }
 
@@ -142,7 +150,7 @@ int ptable_write(const struct ptable *t, uint8_t *out, size_t cap, struct diag *
         if (cap < PTABLE_LEN)
                 return diag_set(d, E_NOSPACE, "partition table: %u bytes are needed", PTABLE_LEN);
         for (size_t i = 0; i < t->count; i++, p += PTABLE_ENTRY) {
-                if (strnlen(t->entries[i].name, sizeof t->entries[i].name) > PTABLE_NAME_LEN)
+                if (!memchr(t->entries[i].name, 0, sizeof t->entries[i].name))
                         return diag_set(d, E_INVAL, "name of partition %u: longer than 16 bytes",
                                         (unsigned)i);
                 entry_write(&t->entries[i], p);

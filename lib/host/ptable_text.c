@@ -222,7 +222,7 @@ static int put_variable(struct ptable_text *t, const char *name, size_t len, uin
 /* Copy one line into buf with its variables expanded. */
 static int expand(struct ptable_text *t, const char *p, size_t n)
 {
-        uint32_t column = 1;
+        uint32_t column = 1; /* of the next character; the loop ends one behind the last */
         int rc = 0;
 
         t->used = 0;
@@ -253,6 +253,7 @@ static int expand(struct ptable_text *t, const char *p, size_t n)
                         rc = now;
                 i += step;
         }
+        t->end_column = column;
         return rc;
 }
 

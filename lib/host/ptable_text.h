@@ -27,6 +27,7 @@ struct ptable_text {
         struct ptable_text_field fields[PTABLE_TEXT_FIELDS];
         size_t count;
         uint32_t line;
+        uint32_t end_column; /* behind the row's last character */
         /* private: */
         size_t at;
         uint32_t lines;

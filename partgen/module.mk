@@ -1,3 +1,0 @@
-TOOLS       += partgen
-partgen_SRC := $(wildcard partgen/*.c)
-MAN         += man/partgen.1
