@@ -1,0 +1,44 @@
+/* certgen: the fleet's identities. */
+#include "certgen.h"
+#include "host/pool.h"
+
+static const struct opt tool_options[] = {
+        { 0, "ca", OPT_STR, &common.ca, "DIR", "folder of the CA (ca)", 0 },
+        { 0, "ca-cert", OPT_STR, &common.ca_cert, "FILE",
+          "certificate to issue under (DIR/issuing.crt)", 0 },
+        { 0, "ca-key", OPT_STR, &common.ca_key, "FILE|URI",
+          "its key, a file or pkcs11:… (DIR/issuing.key)", 0 },
+        { 0, "index", OPT_STR, &common.index, "FILE", "what was issued (DIR/index.sqlite)", 0 },
+        { 0, "module", OPT_STR, &common.module, "FILE", "PKCS#11 library of the token", 0 },
+        { 0, "passphrase-file", OPT_STR, &common.passphrase_file, "FILE",
+          "passphrase or PIN: first line of FILE", 0 },
+        { 0, "passphrase-fd", OPT_INT, &common.passphrase_fd, "N",
+          "the same from an open file descriptor", 0 },
+        { 0, "json", OPT_FLAG, &common.json, NULL, "one JSON object a line on stdout", 0 },
+        { 'q', "quiet", OPT_FLAG, &common.quiet, NULL, "no summary, no notes", 0 },
+        { 0 },
+};
+
+static const struct command commands[] = {
+        { "ca", "[DIR]", "make a root and an issuing CA", ca_options, 0, 1, cmd_ca,
+          "Example:\n  certgen ca --cn Acme ca" },
+        { "device", "", "key and certificate of one device", device_options, 0, 0, cmd_device,
+          "Asked twice, it gives the same certificate.\n\nExample:\n  certgen device --cn "
+          "SO-000001 --out devices" },
+        { 0 },
+};
+
+static const struct tool tool = {
+        .name = "certgen",
+        .summary = "keys and certificates for devices, each exactly once",
+        .options = tool_options,
+        .commands = commands,
+        .more = "Exit status: 0 done, 1 bad input, 2 usage, 4 verification failed, 5 station "
+                "trouble.",
+};
+
+int main(int argc, char **argv)
+{
+        interrupt_catch();
+        return tool_main(&tool, argc, argv);
+}
