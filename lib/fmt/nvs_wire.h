@@ -59,20 +59,23 @@ enum nvs_type {
         NVS_BLOB_INDEX = 0x48 /* u32 total size, u8 chunk count, u8 first chunk, FFFF */
 };
 
-#define NVS_CHUNK_ANY     0xFFu /* chunk byte of everything but blob data */
-#define NVS_CHUNK_START_0 0x00u /* the two halves of the chunk numbers: old and new version of a blob */
+#define NVS_CHUNK_ANY 0xFFu /* chunk byte of everything but blob data */
+#define NVS_CHUNK_START_0 \
+        0x00u /* the two halves of the chunk numbers: old and new version of a blob */
 #define NVS_CHUNK_START_1 0x80u
 
-#define NVS_KEY_MAX       15u   /* bytes, without the NUL; namespaces too */
-#define NVS_NS_MAX        254u  /* namespaces: indexes 1 … 254 (nvs_storage.cpp) */
-#define NVS_STR_MAX       4000u /* bytes with the NUL (nvs.h) */
-#define NVS_BLOB_V1_MAX   1984u /* bytes: nvs_partition_gen.py's limit for version 1 */
-#define NVS_CHUNK_MAX     4000u /* bytes of one chunk: 125 entries */
-#define NVS_SIZE_MIN      0x3000u /* bytes of a partition that is written at run time */
-#define NVS_SIZE_MIN_RO   0x1000u /* of a read-only one (ESP-IDF v5.4) */
+#define NVS_KEY_MAX     15u   /* bytes, without the NUL; namespaces too */
+#define NVS_NS_MAX      254u  /* namespaces: indexes 1 … 254 (nvs_storage.cpp) */
+#define NVS_STR_MAX     4000u /* bytes with the NUL (nvs.h) */
+#define NVS_BLOB_V1_MAX 1984u /* bytes: nvs_partition_gen.py's limit for version 1 */
+#define NVS_CHUNK_MAX   4000u /* bytes of one chunk: 125 entries */
+#define NVS_CHUNKS_MAX  127u  /* of one blob: the numbers below NVS_CHUNK_START_1 (nvs_types.hpp) */
+#define NVS_BLOB_MAX    508000u /* bytes of a version 2 blob: NVS_CHUNKS_MAX full chunks (nvs.h) */
+#define NVS_SIZE_MIN    0x3000u /* bytes of a partition that is written at run time */
+#define NVS_SIZE_MIN_RO 0x1000u /* of a read-only one (ESP-IDF v5.4) */
 
 /* key partition: 64 bytes key, u32 crc of it, FF to 4096 */
-#define NVS_KEYS_SIZE     4096u
-#define NVS_KEYS_CRC      64u
+#define NVS_KEYS_SIZE 4096u
+#define NVS_KEYS_CRC  64u
 
 #endif

@@ -1,6 +1,8 @@
 /*
- * CSV files as people and spreadsheets write them: libcsv does the fields, this knows the lines.
- * Reads what Python's csv module reads the same way (the references are Python), and says where.
+ * CSV files as people and spreadsheets write them: libcsv does the fields, this knows the lines
+ * and the places. Reads what Python's csv module reads the same way (the references are Python):
+ * blanks belong to the field, a quote inside an unquoted field is a character, text behind a
+ * closing quote belongs to the field.
  */
 #ifndef HOST_CSV_H
 #define HOST_CSV_H
@@ -11,6 +13,8 @@
 
 #include "base/diag.h"
 #include "host/report.h"
+
+#define CSV_FIELD_MAX ((size_t)1 << 20) /* bytes of one field */
 
 struct csv_field {
         const char *text; /* NUL-terminated; borrowed until the row callback returns */
@@ -27,17 +31,19 @@ struct csv_row {
 };
 
 struct csv_config {
-        bool comments; /* physical lines that start with '#' are skipped, as the NVS generator does; an error
-                          inside quotes, where the generator would drop them silently */
-        bool keep_line_ends; /* false: CRLF and CR inside quotes become LF (Python's universal newlines) */
-        char delimiter; /* 0: ',' — or ';' or tab where the first row shows that a spreadsheet used it (with a note) */
+        bool comments; /* physical lines that start with '#' are skipped, as the NVS generator does;
+                          an error inside quotes, where the generator would drop them silently */
+        bool keep_line_ends; /* false: CRLF and CR inside quotes become LF (Python's universal
+                                newlines) */
+        char delimiter; /* 0: ',' — or ';' or tab where the first row shows that a spreadsheet used
+                           it (with a note) */
 };
 
 /*
- * Calls row for each row that is not empty. Accepts a UTF-8 byte order mark with a note. Refuses (reported
- * to r with file:line:column) NUL bytes, UTF-16, bytes that are not UTF-8, an unterminated quote,
- * a field over 1 MiB. row returns 0 to go on or a negative code to stop at once; errors that it
- * reported to r itself and wants to go on after are its own business.
+ * Calls row for each row that is not empty. Accepts a UTF-8 byte order mark with a note. Refuses
+ * (reported to r with file:line:column) NUL bytes, UTF-16, bytes that are not UTF-8, an
+ * unterminated quote, a field over 1 MiB. row returns 0 to go on or a negative code to stop at
+ * once; errors that it reported to r itself and wants to go on after are its own business.
  *
  * Returns 0, or the first failure of the file or of row. name is what messages call the file.
  */
