@@ -3,6 +3,7 @@
 
 static const struct command *const all[] = {
         &cmd_generate_key,
+        &cmd_check,
 };
 
 int main(int argc, char **argv)

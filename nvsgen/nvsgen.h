@@ -7,5 +7,6 @@
 #include "host/opt.h"
 
 extern const struct command cmd_generate_key;
+extern const struct command cmd_check;
 
 #endif

@@ -1,0 +1,32 @@
+/* What the reading commands share: the options that name an image, and how entries are shown. */
+#ifndef NVSGEN_SHOW_H
+#define NVSGEN_SHOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "host/nvs_image.h"
+#include "host/report.h"
+
+/* Rows of an option table for a struct nvs_source called src. */
+/* clang-format off */
+#define SOURCE_OPTIONS(src)                                                                                \
+        { 'k', "key|inputkey", OPT_STR, &(src).key, "FILE", "NVS key file of an encrypted image" },        \
+        { 0, "hmac-key|kp_hmac_inputkey", OPT_STR, &(src).hmac_key, "FILE", "HMAC key (32 bytes) that the NVS keys come from" }, \
+        { 'p', "partition", OPT_STR, &(src).partition, "LABEL", "partition in a dump of the whole flash" }, \
+        { 0, "offset", OPT_SIZE, &(src).table_offset, "OFFSET", "partition table in the dump (0x8000)" }
+/* clang-format on */
+
+#define SOURCE_HELP                                                                               \
+        "IMG is an image, or a dump of the whole flash with its partition table: then its only\n" \
+        "NVS partition is read, or the one that --partition names. '-' is standard input.\n"
+
+/* Load an image; a failure goes to r as one line. Free it in any case. */
+int source_open(const struct nvs_source *src, struct nvs_image *img, struct report *r);
+
+/* Bytes as text on one line: control characters and bytes that are not UTF-8 as \n or \xNN. At most
+ * max characters (0: all), the last three "..." if something was cut. */
+void show_text(FILE *out, const void *text, size_t n, size_t max);
+
+#endif
