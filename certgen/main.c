@@ -25,6 +25,11 @@ static const struct command commands[] = {
         { "device", "", "key and certificate of one device", device_options, 0, 0, cmd_device,
           "Asked twice, it gives the same certificate.\n\nExample:\n  certgen device --cn "
           "SO-000001 --out devices" },
+        { "batch", "", "many devices and values.csv for nvsgen batch", batch_options, 0, 0,
+          cmd_batch,
+          "Killed or interrupted, the same command finishes the job.\n\nExamples:\n"
+          "  certgen batch --count 1000 --cn 'SO-%06u' --out batch\n"
+          "  certgen batch --devices list.csv --prov --qr png --out batch" },
         { 0 },
 };
 
