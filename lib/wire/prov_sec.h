@@ -16,9 +16,10 @@
 #include "crypt/crypt.h"
 #include "crypt/srp.h"
 
-#define PROV_MESSAGE_MAX 4096u /* bytes of a request or response (HTTP body limit of the device) \
-                                */
-#define PROV_USERNAME_MAX 64u  /* bytes; the stock user is "wifiprov" */
+#define PROV_MESSAGE_MAX                                                                        \
+        4096u                 /* bytes of a request or response (HTTP body limit of the device) \
+                               */
+#define PROV_USERNAME_MAX 64u /* bytes; the stock user is "wifiprov" */
 #define PROV_SALT_MAX     64u
 
 /* Where random bytes come from; fill NULL: crypt_random. Tests replay a device with it. */
