@@ -76,6 +76,7 @@ struct nvs_store {
         uint16_t free_first, free_last; /* the others, next to be used first */
         uint16_t free_count;
         int failed; /* first failure of a flash write: no more writes until the next mount */
+        uint16_t ns_count;
         uint8_t ns_used[32];
 };
 
@@ -97,7 +98,8 @@ int nvs_store_format(const struct nvs_store_config *cfg, struct diag *d);
 
 /*
  * Index (1 … 254) of a namespace, for the calls below. create: define it if it is missing.
- * -E_NOTFOUND; -E_INVAL: name empty or longer than 15 bytes; -E_NOSPACE: the 255th, or no room.
+ * -E_NOTFOUND; -E_INVAL: name longer than 15 bytes (an empty one is legal); -E_NOSPACE: the 255th,
+ * or no room.
  */
 int nvs_store_open(struct nvs_store *s, const char *ns, bool create);
 
@@ -151,6 +153,8 @@ struct nvs_store_iter {
         uint16_t page;
         uint16_t slot;
         bool started;
+        uint8_t name_of; /* name is that of this namespace */
+        char name[NVS_KEY_MAX + 1];
 };
 
 /*
