@@ -119,7 +119,7 @@ int file_load(const char *path, size_t limit, struct blob *out, struct diag *d)
         if (fd < 0)
                 return fail(d, path, "open", errno);
         if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
-                rc = diag_set(d, E_IO, "%s: is a folder, not a file", path);
+                rc = diag_set(d, E_TYPE, "%s: is a folder, not a file", path);
         else
                 rc = read_all(fd, is_stdin ? "standard input" : path, limit, out, d);
         if (!is_stdin)

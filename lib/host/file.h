@@ -24,7 +24,7 @@ void blob_free_secret(struct blob *b);
 
 /*
  * Read a whole file; "-" is standard input. The blob is returned (free with blob_free).
- * Errors: -E_NOTFOUND, -E_PERM, -E_IO (a directory, a read error), -E_NOSPACE (larger than limit
+ * Errors: -E_NOTFOUND, -E_PERM, -E_TYPE (a folder), -E_IO (a read error), -E_NOSPACE (larger than limit
  * bytes), -E_NOMEM; d names the file and the remedy.
  */
 int file_load(const char *path, size_t limit, struct blob *out, struct diag *d);

@@ -263,7 +263,7 @@ static void test_file_save(void **state)
         assert_int_equal(file_load(in_dir("none"), 4, &b, &d), -E_NOTFOUND);
         assert_non_null(strstr(diag_text(&d), "none"));
         d = (struct diag){ 0 };
-        assert_int_equal(file_load(dir, 4, &b, &d), -E_IO);
+        assert_int_equal(file_load(dir, 4, &b, &d), -E_TYPE);
         assert_int_equal(file_load("/dev/null", 4, &b, NULL), 0);
         assert_int_equal(b.len, 0);
         blob_free(&b);
