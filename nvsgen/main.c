@@ -2,6 +2,9 @@
 #include "nvsgen.h"
 
 static const struct command *const all[] = {
+        &cmd_generate,
+        &cmd_encrypt,
+        &cmd_decrypt,
         &cmd_generate_key,
         &cmd_check,
 };
@@ -14,6 +17,7 @@ int main(int argc, char **argv)
                 .summary = "NVS factory images from CSV files, byte for byte as Espressif's "
                            "generator makes them",
                 .commands = rows,
+                .fallback = &cmd_generate,
         };
 
         for (size_t i = 0; i < sizeof all / sizeof *all; i++)

@@ -3,10 +3,18 @@
 #define NVSGEN_NVSGEN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "host/opt.h"
+#include "host/report.h"
 
-extern const struct command cmd_generate_key;
+extern const struct command cmd_generate, cmd_encrypt, cmd_decrypt, cmd_generate_key;
 extern const struct command cmd_check;
+
+/* True if both names lead to one file that exists. */
+bool same_file(const char *a, const char *b);
+
+/* Write an output file ("-" is standard output), with the folders above it. 0, or an error in r. */
+int output_save(const char *path, const void *data, size_t len, struct report *r);
 
 #endif

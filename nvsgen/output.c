@@ -1,0 +1,28 @@
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "host/file.h"
+#include "nvsgen.h"
+
+bool same_file(const char *a, const char *b)
+{
+        struct stat x, y;
+
+        return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+int output_save(const char *path, const void *data, size_t len, struct report *r)
+{
+        struct diag d = { 0 };
+        char *dir = path_dir(path);
+        int rc = dir ? 0 : diag_set(&d, E_NOMEM, "out of memory");
+
+        if (rc == 0 && strcmp(path, "-") != 0)
+                rc = file_mkdirs(dir, 0777, &d);
+        if (rc == 0)
+                rc = file_save(path, data, len, FILE_PUBLIC, &d);
+        free(dir);
+        return rc < 0 ? report_diag(r, NULL, &d) : 0;
+}
