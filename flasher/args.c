@@ -1,0 +1,166 @@
+/* Command lines as people type them, and the files that ESP-IDF's build leaves for esptool. */
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "flasher/flasher.h"
+
+#define WORDS_MAX 4096
+
+struct words {
+        char **at;
+        int n;
+};
+
+static int add(struct words *w, const char *word, size_t len)
+{
+        char *copy = w->n < WORDS_MAX ? strndup(word, len) : NULL;
+        char **grown = copy ? realloc(w->at, (size_t)(w->n + 2) * sizeof *grown) : NULL;
+
+        if (!grown) {
+                free(copy);
+                return usage_error("the command line is too long");
+        }
+        w->at = grown;
+        w->at[w->n++] = copy;
+        w->at[w->n] = NULL;
+        return 0;
+}
+
+static int add_text(struct words *w, const char *word)
+{
+        return add(w, word, strlen(word));
+}
+
+/* Words of a text as a shell takes them apart: blanks, quotes, backslash, # to the end of the line. */
+static int add_split(struct words *w, const char *p)
+{
+        char *word = malloc(strlen(p) + 1);
+        int rc = word ? 0 : usage_error("out of memory");
+
+        while (rc == 0 && *p) {
+                size_t n = 0;
+                char quote = 0;
+
+                p += strspn(p, " \t\r\n");
+                if (*p == '#') {
+                        p += strcspn(p, "\n");
+                        continue;
+                }
+                if (!*p)
+                        break;
+                for (; *p && (quote || !strchr(" \t\r\n", *p)); p++) {
+                        if (quote ? *p == quote : (*p == '"' || *p == '\''))
+                                quote = quote ? 0 : *p;
+                        else if (*p == '\\' && p[1] && quote != '\'')
+                                word[n++] = *++p;
+                        else
+                                word[n++] = *p;
+                }
+                rc = add(w, word, n);
+        }
+        free(word);
+        return rc;
+}
+
+static int add_at_file(struct words *w, const char *path)
+{
+        struct blob b = { 0 };
+        struct diag d = { 0 };
+        int rc;
+
+        if (file_load(path, FILE_LIMIT_KEY, &b, &d) < 0)
+                return fail(NULL, &d);
+        rc = add_split(w, (const char *)b.data);
+        blob_free(&b);
+        return rc;
+}
+
+static int add_option(struct words *w, const cJSON *o, const char *member, const char *option)
+{
+        const cJSON *v = cJSON_GetObjectItem(o, member);
+        int rc = 0;
+
+        if (cJSON_IsString(v) && (rc = add_text(w, option)) == 0)
+                rc = add_text(w, v->valuestring);
+        return rc;
+}
+
+/* flasher_args.json of an ESP-IDF build: settings, files (beside it), chip and resets. */
+static int add_json(struct words *w, const char *path)
+{
+        struct diag d = { 0 };
+        cJSON *o = json_load(path, &d);
+        char *dir = path_dir(path);
+        const cJSON *files = o ? cJSON_GetObjectItem(o, "flash_files") : NULL;
+        const cJSON *item;
+        int rc = 0;
+
+        if (!o || !dir || !cJSON_IsObject(files)) {
+                if (o)
+                        diag_set(&d, E_FORMAT, "'flash_files' is missing: not ESP-IDF's flasher_args.json");
+                rc = fail(path, &d);
+                goto out;
+        }
+        cJSON_ArrayForEach(item, cJSON_GetObjectItem(o, "write_flash_args"))
+                if (rc == 0 && cJSON_IsString(item))
+                        rc = add_text(w, item->valuestring);
+        if (rc == 0 && !g.chip)
+                rc = add_option(w, cJSON_GetObjectItem(o, "extra_esptool_args"), "chip", "--chip");
+        cJSON_ArrayForEach(item, files) {
+                char *file = cJSON_IsString(item) ? path_join(dir, item->valuestring) : NULL;
+
+                if (rc == 0)
+                        rc = file ? add_text(w, item->string) : usage_error("%s: a file name is missing", path);
+                if (rc == 0)
+                        rc = add_text(w, file);
+                free(file);
+        }
+out:
+        cJSON_Delete(o);
+        free(dir);
+        return rc;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+        const size_t n = strlen(text);
+
+        return n >= strlen(end) && !strcmp(text + n - strlen(end), end);
+}
+
+/* esptool's short options of three characters. */
+static const char *long_name(const char *word)
+{
+        static const char *const names[][2] = { { "-fm", "--flash-mode" }, { "-ff", "--flash-freq" },
+                                                { "-fs", "--flash-size" } };
+
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+                if (!strcmp(word, names[i][0]))
+                        return names[i][1];
+        return word;
+}
+
+int args_expand(int *argc, char ***argv)
+{
+        struct words w = { 0 };
+        bool flashes = false;
+        int rc = add_text(&w, (*argv)[0]);
+
+        for (int i = 1; i < *argc && rc == 0; i++) {
+                const char *word = (*argv)[i];
+
+                flashes = flashes || opt_word_is(word, "write-flash") || opt_word_is(word, "verify-flash");
+                if (word[0] == '@' && word[1])
+                        rc = add_at_file(&w, word + 1);
+                else if (flashes && word[0] != '-' && ends_with(word, ".json"))
+                        rc = add_json(&w, word);
+                else
+                        rc = add_text(&w, long_name(word));
+        }
+        *argc = w.n;
+        *argv = w.at;
+        return rc;
+}

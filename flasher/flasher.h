@@ -1,0 +1,111 @@
+/* What the subcommands of flasher share. */
+#ifndef FLASHER_FLASHER_H
+#define FLASHER_FLASHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "host/file.h"
+#include "host/flash_plan.h"
+#include "host/json.h"
+#include "host/loader.h"
+#include "host/opt.h"
+#include "host/report.h"
+
+/* Options of every command. */
+struct globals {
+        const char *chip, *port, *before, *after, *stub;
+        int64_t baud, attempts;
+        bool no_stub, trace, json, verbose, silent;
+};
+extern struct globals g;
+extern const struct opt global_options[];
+
+/* --- session.c --- */
+
+/* The chip named by --chip; NULL for auto. Returns 0 or an exit status. */
+int session_chip(const struct chip **chip);
+
+/*
+ * Connect as the options say. Returns 0 with a loader, or an exit status after one line about what
+ * is wrong. after_write: a hard reset is what --after means if it is not given; else the chip stays.
+ */
+int session_open(struct loader **l);
+
+/* Leave the chip as --after says; status is what the command has come to. Returns the exit status. */
+int session_close(struct loader *l, int status);
+
+/* "flasher: where: text" and the exit status of d. where may be NULL. */
+int fail(const char *where, const struct diag *d);
+
+/* Words for people on stderr, not with --silent or --json. */
+void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Address or size of an argument; 0 or an exit status after a line. */
+int parse_u32(const char *what, const char *text, uint32_t *out);
+
+const char *mac_text(const uint8_t mac[6], char out[18]);
+
+/* --- args.c --- */
+
+/*
+ * The command line as people type it: @file is replaced by the words in the file, a flasher_args.json
+ * by what it stands for, -fm -ff -fs by their long names. Returned: the new argv lives until exit.
+ * 0 or an exit status.
+ */
+int args_expand(int *argc, char ***argv);
+
+/* --- job.c: files that go to (or are compared with) flash --- */
+
+struct job_file {
+        uint32_t offset;
+        uint32_t limit; /* bytes it may have (a partition); 0: the flash */
+        const char *path;
+        const char *label; /* of its partition, or NULL */
+        struct blob data;
+        struct blob old;
+        bool has_old;
+        bool encrypted;
+};
+
+struct job {
+        struct job_file *files;
+        size_t n;
+        const char *flash_mode, *flash_freq, *flash_size; /* "keep" or NULL: as it is; size also "detect" */
+        bool plain, erase_all, encrypt, force, always, skip_flashed, no_verify, no_progress, trust_old, dry_run;
+        bool skip_bounds;
+};
+
+int job_add(struct job *j, uint32_t offset, const char *path); /* 0 or exit status; loads the file */
+int job_run(struct job *j, struct loader *l);                  /* write; exit status */
+int job_verify(struct job *j, struct loader *l);
+void job_free(struct job *j);
+
+/* Patch flash mode, frequency and size of an image at the chip's bootloader offset, with words about it. */
+int job_patch(const struct job *j, const struct chip *c, struct job_file *f, uint32_t detected);
+
+/* --- the commands --- */
+#define COMMAND(name)                        \
+        extern const struct opt name##_options[]; \
+        int cmd_##name(int argc, char **argv)
+COMMAND(write_flash);
+COMMAND(read_flash);
+COMMAND(verify_flash);
+COMMAND(erase_flash);
+COMMAND(erase_region);
+COMMAND(flash_id);
+COMMAND(chip_id);
+COMMAND(read_mac);
+COMMAND(security_info);
+COMMAND(read_flash_status);
+COMMAND(write_flash_status);
+COMMAND(read_flash_sfdp);
+COMMAND(dump_mem);
+COMMAND(read_mem);
+COMMAND(write_mem);
+COMMAND(load_ram);
+COMMAND(run);
+#undef COMMAND
+
+#endif

@@ -1,0 +1,275 @@
+/* Files to flash: loaded, checked against the chip before a byte is sent, written, reported. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/flash.h"
+#include "flasher/flasher.h"
+#include "fmt/espimg.h"
+#include "host/progress.h"
+
+int job_add(struct job *j, uint32_t offset, const char *path)
+{
+        struct job_file *grown = realloc(j->files, (j->n + 1) * sizeof *grown);
+        struct diag d = { 0 };
+
+        if (!grown) {
+                diag_set(&d, E_NOMEM, "out of memory");
+                return fail(NULL, &d);
+        }
+        j->files = grown;
+        memset(&grown[j->n], 0, sizeof *grown);
+        grown[j->n].offset = offset;
+        grown[j->n].path = path;
+        grown[j->n].encrypted = j->encrypt;
+        if (file_load(path, FILE_LIMIT_IMAGE, &grown[j->n].data, &d) < 0)
+                return fail(NULL, &d);
+        j->n++;
+        return 0;
+}
+
+void job_free(struct job *j)
+{
+        for (size_t i = 0; i < j->n; i++) {
+                blob_free_secret(&j->files[i].data); /* may hold credentials */
+                blob_free_secret(&j->files[i].old);
+        }
+        free(j->files);
+        j->files = NULL;
+        j->n = 0;
+}
+
+static bool keeps(const char *word)
+{
+        return !word || !strcmp(word, "keep");
+}
+
+int job_patch(const struct job *j, const struct chip *c, struct job_file *f, uint32_t detected)
+{
+        const char *size = j->flash_size;
+        int mode = -1;
+        int freq = -1;
+        int code = -1;
+        struct diag d = { 0 };
+        int rc;
+
+        if (f->offset != c->boot_offset || (keeps(j->flash_mode) && keeps(j->flash_freq) && keeps(size)))
+                return 0;
+        if (size && !strcmp(size, "detect"))
+                size = detected ? flash_size_text(detected) : "keep";
+        if (!keeps(j->flash_mode) && (mode = flash_mode_code(j->flash_mode)) < 0)
+                return usage_error("--flash-mode: '%s' is none of qio, qout, dio, dout", j->flash_mode);
+        if (!keeps(j->flash_freq) && (freq = chip_freq_code(c, j->flash_freq)) < 0)
+                return usage_error("--flash-freq: the %s has no '%s'", c->name, j->flash_freq);
+        if (!keeps(size) && (code = chip_size_code(c, size)) < 0)
+                return usage_error("--flash-size: the %s has no '%s'", c->name, size);
+        if (f->data.len < 8 || f->data.data[0] != ESPIMG_MAGIC) {
+                say("%s: note: not an image, its flash settings stay", f->path);
+                return 0;
+        }
+        rc = espimg_patch(f->data.data, f->data.len, c->image_id >= 0, mode, freq, code, &d);
+        if (rc < 0)
+                say("%s: note: not a whole image (%s), its flash settings stay", f->path, diag_text(&d));
+        else if (rc > 0)
+                say("%s: flash settings changed to %02x %02x", f->path, f->data.data[2], f->data.data[3]);
+        return 0;
+}
+
+/* An image for another chip, or for a revision that this one is not, would not boot. */
+static int check_image(const struct job *j, const struct job_file *f, struct loader *l, unsigned revision,
+                       struct diag *d)
+{
+        const struct chip *c = loader_chip(l);
+        struct espimg_header h;
+        const struct chip *other;
+
+        if (c->image_id < 0 || j->force || !espimg_is_image(f->data.data, f->data.len) ||
+            espimg_header_read(f->data.data, f->data.len, true, &h, NULL) < 0)
+                return 0;
+        other = chip_by_image_id(h.chip_id);
+        if (h.chip_id != (unsigned)c->image_id)
+                return diag_set(d, E_VERIFY, "is for %s (chip id %u), this is an %s; --force writes it all the same",
+                                other ? other->name : "another chip", h.chip_id, c->name);
+        if (loader_secure_download(l))
+                return 0;
+        if (h.min_rev_full > revision || (!h.min_rev_full && h.min_rev * 100u > revision))
+                return diag_set(d, E_VERIFY, "needs chip revision v%u.%u or later, this is v%u.%u; --force writes it all the same",
+                                (h.min_rev_full ? h.min_rev_full : h.min_rev * 100u) / 100,
+                                (h.min_rev_full ? h.min_rev_full : h.min_rev * 100u) % 100, revision / 100,
+                                revision % 100);
+        if (h.max_rev_full && h.max_rev_full < revision)
+                return diag_set(d, E_VERIFY, "is for chip revisions up to v%u.%u, this is v%u.%u; --force writes it all the same",
+                                h.max_rev_full / 100u, h.max_rev_full % 100u, revision / 100, revision % 100);
+        return 0;
+}
+
+static int check_security(const struct job *j, const struct job_file *f, const struct loader_security *s,
+                          struct diag *d)
+{
+        if (j->force)
+                return 0;
+        if (s->secure_boot && f->offset < 0x8000)
+                return diag_set(d, E_REFUSED, "secure boot is on: writing below 0x8000 can make this chip unbootable for good; "
+                                              "--force if the image is signed with its key");
+        if (s->encrypted && !f->encrypted)
+                return diag_set(d, E_REFUSED, "flash encryption is on: plain data would not be readable to the chip; "
+                                              "use --encrypt, or --force if the file is encrypted already");
+        return 0;
+}
+
+static int check_bounds(const struct job_file *f, uint32_t flash, struct diag *d)
+{
+        if (f->limit && f->data.len > f->limit)
+                return diag_set(d, E_NOSPACE, "%zu bytes do not fit into partition %s of %u", f->data.len, f->label,
+                                f->limit);
+        if (f->offset > flash || f->data.len > flash - f->offset)
+                return diag_set(d, E_NOSPACE, "ends at 0x%llx, this flash has 0x%x bytes (%s); is it the right board?",
+                                (unsigned long long)f->offset + f->data.len, flash,
+                                flash_size_text(flash) ? flash_size_text(flash) : "odd size");
+        return 0;
+}
+
+/* Everything that can be known before the flash is touched. */
+static int check_all(struct job *j, struct loader *l, struct diag *d, const char **where)
+{
+        struct loader_security s = { 0 };
+        struct loader_info info = { 0 };
+        bool images = false;
+        int rc = 0;
+
+        for (size_t i = 0; i < j->n; i++)
+                images = images || (loader_chip(l)->image_id >= 0 && !j->force &&
+                                    espimg_is_image(j->files[i].data.data, j->files[i].data.len));
+        *where = g.port;
+        if (images && !loader_secure_download(l) && (rc = loader_info(l, &info, d)) < 0)
+                return rc;
+        if (loader_chip(l)->image_id >= 0 && !j->force && (rc = loader_security(l, &s, d)) < 0)
+                return rc;
+        for (size_t i = 0; i < j->n && rc == 0; i++) {
+                *where = j->files[i].path;
+                if ((rc = check_bounds(&j->files[i], loader_flash_size(l), d)) == 0 &&
+                    (rc = check_security(j, &j->files[i], &s, d)) == 0)
+                        rc = check_image(j, &j->files[i], l, info.revision, d);
+        }
+        return rc;
+}
+
+static int attach(struct job *j, struct loader *l, struct diag *d)
+{
+        uint32_t size = 0;
+
+        if (!keeps(j->flash_size) && strcmp(j->flash_size, "detect") != 0)
+                size = flash_size_bytes(j->flash_size);
+        return loader_flash_attach(l, size, d);
+}
+
+static int make_plan(struct job *j, struct flash_plan **plan, struct diag *d)
+{
+        struct flash_options opt = { .plain = j->plain, .always = j->always, .no_verify = j->no_verify,
+                                     .trust_old = j->trust_old };
+        struct flash_image *images = calloc(j->n + 1, sizeof *images);
+        int rc;
+
+        if (!images)
+                return diag_set(d, E_NOMEM, "out of memory");
+        for (size_t i = 0; i < j->n; i++) {
+                const struct job_file *f = &j->files[i];
+
+                images[i] = (struct flash_image){ .name = f->path, .offset = f->offset, .data = f->data.data,
+                                                  .len = f->data.len, .encrypted = f->encrypted,
+                                                  .old = f->has_old ? f->old.data : NULL, .old_len = f->old.len };
+        }
+        rc = flash_plan_new(images, j->n, &opt, plan, d);
+        free(images);
+        return rc;
+}
+
+static void report_run(const struct job *j, const struct loader *l, const struct flash_stats *st)
+{
+        if (g.json) {
+                struct json_writer w = { .out = stdout };
+
+                json_open(&w, NULL, '{');
+                json_uint(&w, "v", 1);
+                json_str(&w, "event", "written");
+                json_uint(&w, "images", j->n);
+                json_uint(&w, "unchanged", st->images_skipped);
+                json_uint(&w, "bytes", st->bytes);
+                json_uint(&w, "bytes_written", st->written);
+                json_uint(&w, "wire_bytes", st->wire);
+                json_uint(&w, "baud", loader_baud_now(l));
+                json_uint(&w, "ms", (uint64_t)(st->seconds * 1000));
+                json_close(&w, '}');
+                putchar('\n');
+                return;
+        }
+        say("%llu bytes in %zu image%s written and verified in %.1f s (%u unchanged, %llu bytes over the line at %u baud)",
+            (unsigned long long)st->bytes, j->n, j->n == 1 ? "" : "s", st->seconds, st->images_skipped,
+            (unsigned long long)st->wire, loader_baud_now(l));
+}
+
+static int dry_run(const struct job *j)
+{
+        for (size_t i = 0; i < j->n; i++)
+                say("would write %s: %zu bytes at 0x%x%s%s", j->files[i].path, j->files[i].data.len,
+                    j->files[i].offset, j->files[i].label ? " in " : "",
+                    j->files[i].label ? j->files[i].label : "");
+        return STATUS_DONE;
+}
+
+int job_run(struct job *j, struct loader *l)
+{
+        const char *where = g.port;
+        struct flash_plan *plan = NULL;
+        struct flash_stats st;
+        struct diag d = { 0 };
+        int rc;
+
+        if (j->no_progress || g.json)
+                progress_disable();
+        if ((rc = attach(j, l, &d)) < 0 || (rc = check_all(j, l, &d, &where)) < 0)
+                return fail(where, &d);
+        for (size_t i = 0; i < j->n; i++)
+                if ((rc = job_patch(j, loader_chip(l), &j->files[i], loader_flash_size(l))) != 0)
+                        return rc;
+        if ((rc = make_plan(j, &plan, &d)) < 0)
+                return fail(NULL, &d);
+        if (j->dry_run) {
+                flash_plan_free(plan);
+                return dry_run(j);
+        }
+        if ((rc = loader_fast(l, &d)) == 0 && j->erase_all)
+                rc = loader_flash_erase(l, 0, loader_flash_size(l), &d);
+        if (rc == 0)
+                rc = flash_plan_run(plan, l, &st, &d);
+        flash_plan_free(plan);
+        if (rc < 0)
+                return fail(g.port, &d);
+        progress_clear();
+        report_run(j, l, &st);
+        return STATUS_DONE;
+}
+
+int job_verify(struct job *j, struct loader *l)
+{
+        struct flash_plan *plan = NULL;
+        struct diag d = { 0 };
+        int rc;
+
+        if ((rc = attach(j, l, &d)) < 0)
+                return fail(g.port, &d);
+        for (size_t i = 0; i < j->n; i++)
+                if ((rc = job_patch(j, loader_chip(l), &j->files[i], loader_flash_size(l))) != 0)
+                        return rc;
+        j->plain = true;
+        if ((rc = make_plan(j, &plan, &d)) < 0)
+                return fail(NULL, &d);
+        rc = flash_plan_verify(plan, l, &d);
+        flash_plan_free(plan);
+        if (rc < 0)
+                return fail(g.port, &d);
+        say("%zu image%s verified", j->n, j->n == 1 ? "" : "s");
+        return STATUS_DONE;
+}

@@ -1,0 +1,59 @@
+/* flasher: write, read and check the flash of ESP chips through the loader in their ROM. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "flasher/flasher.h"
+#include "host/pool.h"
+#include "host/version.h"
+
+const struct opt version_options[] = { { 0 } };
+
+static int cmd_version(int argc, char **argv)
+{
+        (void)argc;
+        (void)argv;
+        printf("%s\n", FCTRY_VERSION);
+        return STATUS_DONE;
+}
+
+#define ROW(names, name, synopsis, summary, min, max) \
+        { names, synopsis, summary, name##_options, min, max, cmd_##name, NULL }
+
+static const struct command commands[] = {
+        ROW("write-flash", write_flash, "ADDRESS FILE ...", "write files to flash", 2, -1),
+        ROW("read-flash", read_flash, "ADDRESS SIZE FILE", "read flash into a file", 3, 3),
+        ROW("verify-flash", verify_flash, "ADDRESS FILE ...", "compare flash with files", 2, -1),
+        ROW("erase-flash", erase_flash, "", "erase all of it", 0, 0),
+        ROW("erase-region", erase_region, "ADDRESS SIZE", "erase some of it", 2, 2),
+        ROW("chip-id", chip_id, "", "chip, revision, features, MAC", 0, 0),
+        ROW("read-mac", read_mac, "", "the factory MAC address", 0, 0),
+        ROW("flash-id", flash_id, "", "maker and size of the flash chip", 0, 0),
+        ROW("get-security-info", security_info, "", "secure boot, flash encryption, keys", 0, 0),
+        ROW("read-flash-status", read_flash_status, "", "status register of the flash chip", 0, 0),
+        ROW("write-flash-status", write_flash_status, "VALUE", "set it", 1, 1),
+        ROW("read-flash-sfdp", read_flash_sfdp, "ADDRESS BYTES", "parameter table of the flash chip", 2, 2),
+        ROW("read-mem", read_mem, "ADDRESS", "a word of memory or a register", 1, 1),
+        ROW("write-mem", write_mem, "ADDRESS VALUE [MASK]", "set it", 2, 3),
+        ROW("dump-mem", dump_mem, "ADDRESS SIZE FILE", "memory into a file", 3, 3),
+        ROW("load-ram", load_ram, "FILE", "load an image into RAM and start it", 1, 1),
+        ROW("run", run, "", "start the program on the flash", 0, 0),
+        ROW("version", version, "", "print the version", 0, 0),
+        { 0 },
+};
+
+int main(int argc, char **argv)
+{
+        static const struct tool tool = {
+                .name = "flasher",
+                .summary = "write any ESP chip through the loader in its ROM",
+                .options = global_options,
+                .commands = commands,
+                .more = "esptool's command lines work, in the spelling of its version 4 and of version 5.\n"
+                        "@FILE stands for the words in FILE; write-flash takes ESP-IDF's flasher_args.json.",
+        };
+        int status = args_expand(&argc, &argv);
+
+        interrupt_catch();
+        return status ? status : tool_main(&tool, argc, argv);
+}
