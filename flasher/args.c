@@ -34,7 +34,8 @@ static int add_text(struct words *w, const char *word)
         return add(w, word, strlen(word));
 }
 
-/* Words of a text as a shell takes them apart: blanks, quotes, backslash, # to the end of the line. */
+/* Words of a text as a shell takes them apart: blanks, quotes, backslash, # to the end of the line.
+ */
 static int add_split(struct words *w, const char *p)
 {
         char *word = malloc(strlen(p) + 1);
@@ -100,20 +101,24 @@ static int add_json(struct words *w, const char *path)
 
         if (!o || !dir || !cJSON_IsObject(files)) {
                 if (o)
-                        diag_set(&d, E_FORMAT, "'flash_files' is missing: not ESP-IDF's flasher_args.json");
+                        diag_set(&d, E_FORMAT,
+                                 "'flash_files' is missing: not ESP-IDF's flasher_args.json");
                 rc = fail(path, &d);
                 goto out;
         }
-        cJSON_ArrayForEach(item, cJSON_GetObjectItem(o, "write_flash_args"))
-                if (rc == 0 && cJSON_IsString(item))
-                        rc = add_text(w, item->valuestring);
+        cJSON_ArrayForEach(item,
+                           cJSON_GetObjectItem(o, "write_flash_args")) if (rc == 0 &&
+                                                                           cJSON_IsString(item))
+                rc = add_text(w, item->valuestring);
         if (rc == 0 && !g.chip)
                 rc = add_option(w, cJSON_GetObjectItem(o, "extra_esptool_args"), "chip", "--chip");
-        cJSON_ArrayForEach(item, files) {
+        cJSON_ArrayForEach(item, files)
+        {
                 char *file = cJSON_IsString(item) ? path_join(dir, item->valuestring) : NULL;
 
                 if (rc == 0)
-                        rc = file ? add_text(w, item->string) : usage_error("%s: a file name is missing", path);
+                        rc = file ? add_text(w, item->string)
+                                  : usage_error("%s: a file name is missing", path);
                 if (rc == 0)
                         rc = add_text(w, file);
                 free(file);
@@ -134,7 +139,8 @@ static bool ends_with(const char *text, const char *end)
 /* esptool's short options of three characters. */
 static const char *long_name(const char *word)
 {
-        static const char *const names[][2] = { { "-fm", "--flash-mode" }, { "-ff", "--flash-freq" },
+        static const char *const names[][2] = { { "-fm", "--flash-mode" },
+                                                { "-ff", "--flash-freq" },
                                                 { "-fs", "--flash-size" } };
 
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -152,7 +158,8 @@ int args_expand(int *argc, char ***argv)
         for (int i = 1; i < *argc && rc == 0; i++) {
                 const char *word = (*argv)[i];
 
-                flashes = flashes || opt_word_is(word, "write-flash") || opt_word_is(word, "verify-flash");
+                flashes = flashes || opt_word_is(word, "write-flash") ||
+                          opt_word_is(word, "verify-flash");
                 if (word[0] == '@' && word[1])
                         rc = add_at_file(&w, word + 1);
                 else if (flashes && word[0] != '-' && ends_with(word, ".json"))

@@ -11,7 +11,8 @@ const struct opt security_info_options[] = { { 0 } };
 
 static void eui64_text(const uint8_t e[8], char out[24])
 {
-        snprintf(out, 24, "%02x:%02x:%02x:%02x:%02x:%02x:%02x:%02x", e[0], e[1], e[2], e[3], e[4], e[5], e[6], e[7]);
+        snprintf(out, 24, "%02x:%02x:%02x:%02x:%02x:%02x:%02x:%02x", e[0], e[1], e[2], e[3], e[4],
+                 e[5], e[6], e[7]);
 }
 
 static int show_chip(struct loader *l)
@@ -44,8 +45,8 @@ static int show_chip(struct loader *l)
                 putchar('\n');
                 return STATUS_DONE;
         }
-        printf("Chip:     %s\nFeatures: %s\nCrystal:  %u MHz\nMAC:      %s\n", info.description, info.features,
-               info.crystal, mac);
+        printf("Chip:     %s\nFeatures: %s\nCrystal:  %u MHz\nMAC:      %s\n", info.description,
+               info.features, info.crystal, mac);
         if (info.has_eui64)
                 printf("EUI-64:   %s\n", eui);
         return STATUS_DONE;
@@ -97,7 +98,8 @@ static const struct {
         const char *text;
 } flags[] = {
         { ROMLDR_SECF_SECURE_BOOT, "secure_boot", "secure boot" },
-        { ROMLDR_SECF_BOOT_AGGRESSIVE, "secure_boot_aggressive_revoke", "secure boot: aggressive revocation" },
+        { ROMLDR_SECF_BOOT_AGGRESSIVE, "secure_boot_aggressive_revoke",
+          "secure boot: aggressive revocation" },
         { ROMLDR_SECF_REVOKE_0, "secure_boot_key_revoked_0", "secure boot: key 0 revoked" },
         { ROMLDR_SECF_REVOKE_1, "secure_boot_key_revoked_1", "secure boot: key 1 revoked" },
         { ROMLDR_SECF_REVOKE_2, "secure_boot_key_revoked_2", "secure boot: key 2 revoked" },
@@ -106,7 +108,8 @@ static const struct {
         { ROMLDR_SECF_HARD_DIS_JTAG, "hard_disable_jtag", "JTAG off (for good)" },
         { ROMLDR_SECF_DIS_USB, "disable_usb", "USB off" },
         { ROMLDR_SECF_DIS_DL_DCACHE, "disable_dcache_download", "data cache off in download mode" },
-        { ROMLDR_SECF_DIS_DL_ICACHE, "disable_icache_download", "instruction cache off in download mode" },
+        { ROMLDR_SECF_DIS_DL_ICACHE, "disable_icache_download",
+          "instruction cache off in download mode" },
 };
 #define FLAGS (sizeof flags / sizeof flags[0])
 
@@ -149,8 +152,8 @@ static int show_security(struct loader *l)
                 security_json(l, &s);
                 return STATUS_DONE;
         }
-        printf("Secure boot:      %s\nFlash encryption: %s (counter 0x%x)\n", s.secure_boot ? "on" : "off",
-               s.encrypted ? "on" : "off", s.crypt_cnt);
+        printf("Secure boot:      %s\nFlash encryption: %s (counter 0x%x)\n",
+               s.secure_boot ? "on" : "off", s.encrypted ? "on" : "off", s.crypt_cnt);
         if (s.from_efuses) {
                 printf("(read from eFuses: this ROM has no GET_SECURITY_INFO)\n");
                 return STATUS_DONE;

@@ -28,8 +28,10 @@ static int check_security(struct loader *l, struct diag *d)
         if ((rc = loader_security(l, &s, d)) < 0)
                 return rc;
         if (s.secure_boot || s.encrypted)
-                return diag_set(d, E_REFUSED, "%s is on: an erased chip may never boot again; --force if you can fill it",
-                                s.secure_boot ? "secure boot" : "flash encryption");
+                return diag_set(
+                        d, E_REFUSED,
+                        "%s is on: an erased chip may never boot again; --force if you can fill it",
+                        s.secure_boot ? "secure boot" : "flash encryption");
         return 0;
 }
 
@@ -46,7 +48,8 @@ static int erase(struct loader *l, uint32_t offset, uint32_t len)
         if (!len)
                 len = flash;
         if (offset > flash || len > flash - offset)
-                rc = diag_set(&d, E_RANGE, "0x%x bytes at 0x%x: this flash has 0x%x bytes", len, offset, flash);
+                rc = diag_set(&d, E_RANGE, "0x%x bytes at 0x%x: this flash has 0x%x bytes", len,
+                              offset, flash);
         else if (!dry_run)
                 rc = loader_flash_erase(l, offset, len, &d);
         progress_clear();
@@ -76,10 +79,12 @@ int cmd_erase_region(int argc, char **argv)
         int status;
 
         (void)argc;
-        if ((status = parse_u32("address", argv[0], &offset)) != 0 || (status = parse_u32("size", argv[1], &len)) != 0)
+        if ((status = parse_u32("address", argv[0], &offset)) != 0 ||
+            (status = parse_u32("size", argv[1], &len)) != 0)
                 return status;
         if (offset % FLASH_SECTOR || len % FLASH_SECTOR || !len)
-                return usage_error("address and size have to be multiples of 4096, and something to erase");
+                return usage_error(
+                        "address and size have to be multiples of 4096, and something to erase");
         if ((status = session_open(&l)) != 0)
                 return status;
         return session_close(l, erase(l, offset, len));

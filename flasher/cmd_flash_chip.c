@@ -32,8 +32,9 @@ static int show_id(struct loader *l)
                 return fail(g.port, &d);
         size = id.size ? flash_size_text(id.size) : NULL;
         if (g.json) {
-                printf("{\"v\":1,\"event\":\"flash\",\"manufacturer\":%u,\"device\":%u,\"size\":%u}\n", id.id & 0xff,
-                       (id.id >> 8 & 0xff) << 8 | id.id >> 16, id.size);
+                printf("{\"v\":1,\"event\":\"flash\",\"manufacturer\":%u,\"device\":%u,\"size\":%u}"
+                       "\n",
+                       id.id & 0xff, (id.id >> 8 & 0xff) << 8 | id.id >> 16, id.size);
                 return STATUS_DONE;
         }
         printf("Manufacturer: %02x (%s)\nDevice: %02x%02x\nDetected flash size: %s\n", id.id & 0xff,
@@ -88,10 +89,12 @@ static int set_status(struct loader *l, uint32_t value)
         uint32_t after;
 
         if (loader_flash_status(l, (unsigned)bytes, &before, &d) < 0 ||
-            (!dry_run && loader_flash_set_status(l, (unsigned)bytes, value, non_volatile, &d) < 0) ||
+            (!dry_run &&
+             loader_flash_set_status(l, (unsigned)bytes, value, non_volatile, &d) < 0) ||
             loader_flash_status(l, (unsigned)bytes, &after, &d) < 0)
                 return fail(g.port, &d);
-        printf("Status before: 0x%0*x\nStatus after:  0x%0*x\n", (int)bytes * 2, before, (int)bytes * 2, after);
+        printf("Status before: 0x%0*x\nStatus after:  0x%0*x\n", (int)bytes * 2, before,
+               (int)bytes * 2, after);
         return STATUS_DONE;
 }
 
@@ -129,7 +132,8 @@ int cmd_read_flash_sfdp(int argc, char **argv)
         int status;
 
         (void)argc;
-        if ((status = parse_u32("address", argv[0], &addr)) != 0 || (status = parse_u32("bytes", argv[1], &n)) != 0)
+        if ((status = parse_u32("address", argv[0], &addr)) != 0 ||
+            (status = parse_u32("bytes", argv[1], &n)) != 0)
                 return status;
         if (n < 1 || n > 256)
                 return usage_error("1 to 256 bytes");

@@ -20,7 +20,8 @@ static int parse_address(const char *text, uint32_t *addr)
         const int status = parse_u32("address", text, addr);
 
         if (status == 0 && (*addr == 0 || *addr % 4))
-                return usage_error("address: %s is not a register (0 and odd addresses hang the ROM)", text);
+                return usage_error(
+                        "address: %s is not a register (0 and odd addresses hang the ROM)", text);
         return status;
 }
 
@@ -56,8 +57,10 @@ int cmd_write_mem(int argc, char **argv)
         uint32_t mask = UINT32_MAX;
         int status;
 
-        if ((status = parse_address(argv[0], &addr)) != 0 || (status = parse_u32("value", argv[1], &value)) != 0 ||
-            (argc > 2 && (status = parse_u32("mask", argv[2], &mask)) != 0) || (status = session_open(&l)) != 0)
+        if ((status = parse_address(argv[0], &addr)) != 0 ||
+            (status = parse_u32("value", argv[1], &value)) != 0 ||
+            (argc > 2 && (status = parse_u32("mask", argv[2], &mask)) != 0) ||
+            (status = session_open(&l)) != 0)
                 return status;
         if (loader_write_reg(l, addr, value, mask, 0, &d) < 0)
                 status = fail(g.port, &d);
@@ -94,7 +97,8 @@ int cmd_dump_mem(int argc, char **argv)
         int status;
 
         (void)argc;
-        if ((status = parse_address(argv[0], &addr)) != 0 || (status = parse_u32("size", argv[1], &n)) != 0)
+        if ((status = parse_address(argv[0], &addr)) != 0 ||
+            (status = parse_u32("size", argv[1], &n)) != 0)
                 return status;
         if (n % 4 || n > 16 << 20)
                 return usage_error("size: whole words, at most 16 MB");
@@ -114,7 +118,8 @@ static int load(struct loader *l, const struct blob *file, const char *path)
                 return fail(path, &d);
         for (unsigned i = 0; i < img.count; i++)
                 if (chip_in_flash_window(loader_chip(l), img.segments[i].addr)) {
-                        diag_set(&d, E_INVAL, "segment %u is for flash (0x%08x), not for RAM", i, img.segments[i].addr);
+                        diag_set(&d, E_INVAL, "segment %u is for flash (0x%08x), not for RAM", i,
+                                 img.segments[i].addr);
                         return fail(path, &d);
                 }
         rc = 0;

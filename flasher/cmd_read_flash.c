@@ -27,7 +27,8 @@ static int read_to(struct loader *l, uint32_t offset, uint32_t len, bool all, co
         if (all)
                 len = offset < flash ? flash - offset : 0;
         if (offset > flash || len > flash - offset || !(data = malloc((size_t)len + 1))) {
-                diag_set(&d, E_RANGE, "0x%x bytes at 0x%x: this flash has 0x%x bytes", len, offset, flash);
+                diag_set(&d, E_RANGE, "0x%x bytes at 0x%x: this flash has 0x%x bytes", len, offset,
+                         flash);
                 return fail(g.port, &d);
         }
         if ((rc = loader_fast(l, &d)) == 0)
@@ -53,7 +54,8 @@ int cmd_read_flash(int argc, char **argv)
         if (no_progress)
                 progress_disable();
         if ((status = parse_u32("address", argv[0], &offset)) != 0 ||
-            (!all && (status = parse_u32("size", argv[1], &len)) != 0) || (status = session_open(&l)) != 0)
+            (!all && (status = parse_u32("size", argv[1], &len)) != 0) ||
+            (status = session_open(&l)) != 0)
                 return status;
         return session_close(l, read_to(l, offset, len, all, argv[2]));
 }

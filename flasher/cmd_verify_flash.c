@@ -4,9 +4,12 @@ static struct job job;
 static bool diff;
 
 const struct opt verify_flash_options[] = {
-        { 0, "flash-mode", OPT_STR, &job.flash_mode, "MODE", "as the bootloader was patched: qio, qout, dio, dout or keep" },
-        { 0, "flash-freq", OPT_STR, &job.flash_freq, "FREQ", "as the bootloader was patched: 80m, 40m, ... or keep" },
-        { 0, "flash-size", OPT_STR, &job.flash_size, "SIZE", "as the bootloader was patched: 4MB, ..., detect or keep" },
+        { 0, "flash-mode", OPT_STR, &job.flash_mode, "MODE",
+          "as the bootloader was patched: qio, qout, dio, dout or keep" },
+        { 0, "flash-freq", OPT_STR, &job.flash_freq, "FREQ",
+          "as the bootloader was patched: 80m, 40m, ... or keep" },
+        { 0, "flash-size", OPT_STR, &job.flash_size, "SIZE",
+          "as the bootloader was patched: 4MB, ..., detect or keep" },
         { 'd', "diff", OPT_FLAG, &diff, NULL, NULL },
         { 0 },
 };
@@ -17,7 +20,8 @@ int cmd_verify_flash(int argc, char **argv)
         int status = 0;
 
         if (argc % 2)
-                return usage_error("addresses and files come in pairs: 0x1000 bootloader.bin 0x10000 app.bin");
+                return usage_error(
+                        "addresses and files come in pairs: 0x1000 bootloader.bin 0x10000 app.bin");
         for (int i = 0; i < argc && status == 0; i += 2) {
                 uint32_t offset;
 

@@ -10,21 +10,32 @@ static struct opt_list diff_with;
 
 const struct opt write_flash_options[] = {
         { 'e', "erase-all", OPT_FLAG, &job.erase_all, NULL, "erase the whole flash first" },
-        { 'z', "compress", OPT_FLAG, &compress, NULL, "compress what is sent (so it is by default)" },
+        { 'z', "compress", OPT_FLAG, &compress, NULL,
+          "compress what is sent (so it is by default)" },
         { 'u', "no-compress", OPT_FLAG, &job.plain, NULL, "send it as it is" },
-        { 0, "flash-mode", OPT_STR, &job.flash_mode, "MODE", "patch the bootloader: qio, qout, dio, dout or keep" },
-        { 0, "flash-freq", OPT_STR, &job.flash_freq, "FREQ", "patch the bootloader: 80m, 40m, ... or keep" },
-        { 0, "flash-size", OPT_STR, &job.flash_size, "SIZE", "patch the bootloader: 4MB, ..., detect or keep" },
+        { 0, "flash-mode", OPT_STR, &job.flash_mode, "MODE",
+          "patch the bootloader: qio, qout, dio, dout or keep" },
+        { 0, "flash-freq", OPT_STR, &job.flash_freq, "FREQ",
+          "patch the bootloader: 80m, 40m, ... or keep" },
+        { 0, "flash-size", OPT_STR, &job.flash_size, "SIZE",
+          "patch the bootloader: 4MB, ..., detect or keep" },
         { 0, "encrypt", OPT_FLAG, &job.encrypt, NULL, "the chip encrypts while it writes" },
-        { 0, "force", OPT_FLAG, &job.force, NULL, "write in spite of chip, revision and security checks" },
-        { 's', "skip-flashed", OPT_FLAG, &job.skip_flashed, NULL, "leave alone what is there already (so it is by default)" },
+        { 0, "force", OPT_FLAG, &job.force, NULL,
+          "write in spite of chip, revision and security checks" },
+        { 's', "skip-flashed", OPT_FLAG, &job.skip_flashed, NULL,
+          "leave alone what is there already (so it is by default)" },
         { 0, "always-write", OPT_FLAG, &job.always, NULL, "write also what is there already" },
-        { 0, "diff-with", OPT_LIST, &diff_with, "OLD", "what the flash holds now, a file for each image in turn, or 'skip': only sectors that differ are sent" },
-        { 0, "trust-flash-content", OPT_FLAG, &job.trust_old, NULL, "with --diff-with: do not verify OLD first" },
+        { 0, "diff-with", OPT_LIST, &diff_with, "OLD",
+          "what the flash holds now, a file for each image in turn, or 'skip': only sectors that "
+          "differ are sent" },
+        { 0, "trust-flash-content", OPT_FLAG, &job.trust_old, NULL,
+          "with --diff-with: do not verify OLD first" },
         { 0, "no-progress", OPT_FLAG, &job.no_progress, NULL, "no progress line" },
         { 0, "no-verify", OPT_FLAG, &job.no_verify, NULL, "do not compare digests after writing" },
-        { 0, "verify", OPT_FLAG, &compress, NULL, "compare digests after writing (so it is always)" },
-        { 0, "ignore-flash-enc-efuse|ignore-flash-encryption-efuse-setting", OPT_FLAG, &ignore_encryption, NULL, NULL },
+        { 0, "verify", OPT_FLAG, &compress, NULL,
+          "compare digests after writing (so it is always)" },
+        { 0, "ignore-flash-enc-efuse|ignore-flash-encryption-efuse-setting", OPT_FLAG,
+          &ignore_encryption, NULL, NULL },
         { 0, "dry-run", OPT_FLAG, &job.dry_run, NULL, "connect and check, write nothing" },
         { 0 },
 };
@@ -34,7 +45,8 @@ static int load_old(void)
         struct diag d = { 0 };
 
         if (diff_with.count > job.n)
-                return usage_error("--diff-with: %zu old files for %zu images", diff_with.count, job.n);
+                return usage_error("--diff-with: %zu old files for %zu images", diff_with.count,
+                                   job.n);
         for (size_t i = 0; i < diff_with.count; i++) {
                 if (!strcmp(diff_with.items[i], "skip"))
                         continue;
@@ -51,7 +63,8 @@ int cmd_write_flash(int argc, char **argv)
         int status = 0;
 
         if (argc % 2)
-                return usage_error("addresses and files come in pairs: 0x1000 bootloader.bin 0x10000 app.bin");
+                return usage_error(
+                        "addresses and files come in pairs: 0x1000 bootloader.bin 0x10000 app.bin");
         if (job.plain && compress)
                 compress = false;
         for (int i = 0; i < argc && status == 0; i += 2) {

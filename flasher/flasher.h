@@ -29,11 +29,13 @@ int session_chip(const struct chip **chip);
 
 /*
  * Connect as the options say. Returns 0 with a loader, or an exit status after one line about what
- * is wrong. after_write: a hard reset is what --after means if it is not given; else the chip stays.
+ * is wrong. after_write: a hard reset is what --after means if it is not given; else the chip
+ * stays.
  */
 int session_open(struct loader **l);
 
-/* Leave the chip as --after says; status is what the command has come to. Returns the exit status. */
+/* Leave the chip as --after says; status is what the command has come to. Returns the exit status.
+ */
 int session_close(struct loader *l, int status);
 
 /* "flasher: where: text" and the exit status of d. where may be NULL. */
@@ -50,9 +52,9 @@ const char *mac_text(const uint8_t mac[6], char out[18]);
 /* --- args.c --- */
 
 /*
- * The command line as people type it: @file is replaced by the words in the file, a flasher_args.json
- * by what it stands for, -fm -ff -fs by their long names. Returned: the new argv lives until exit.
- * 0 or an exit status.
+ * The command line as people type it: @file is replaced by the words in the file, a
+ * flasher_args.json by what it stands for, -fm -ff -fs by their long names. Returned: the new argv
+ * lives until exit. 0 or an exit status.
  */
 int args_expand(int *argc, char ***argv);
 
@@ -72,21 +74,25 @@ struct job_file {
 struct job {
         struct job_file *files;
         size_t n;
-        const char *flash_mode, *flash_freq, *flash_size; /* "keep" or NULL: as it is; size also "detect" */
-        bool plain, erase_all, encrypt, force, always, skip_flashed, no_verify, no_progress, trust_old, dry_run;
+        const char *flash_mode, *flash_freq,
+                *flash_size; /* "keep" or NULL: as it is; size also "detect" */
+        bool plain, erase_all, encrypt, force, always, skip_flashed, no_verify, no_progress,
+                trust_old, dry_run;
         bool skip_bounds;
 };
 
-int job_add(struct job *j, uint32_t offset, const char *path); /* 0 or exit status; loads the file */
-int job_run(struct job *j, struct loader *l);                  /* write; exit status */
+int job_add(struct job *j, uint32_t offset,
+            const char *path);                /* 0 or exit status; loads the file */
+int job_run(struct job *j, struct loader *l); /* write; exit status */
 int job_verify(struct job *j, struct loader *l);
 void job_free(struct job *j);
 
-/* Patch flash mode, frequency and size of an image at the chip's bootloader offset, with words about it. */
+/* Patch flash mode, frequency and size of an image at the chip's bootloader offset, with words
+ * about it. */
 int job_patch(const struct job *j, const struct chip *c, struct job_file *f, uint32_t detected);
 
 /* --- the commands --- */
-#define COMMAND(name)                        \
+#define COMMAND(name)                             \
         extern const struct opt name##_options[]; \
         int cmd_##name(int argc, char **argv)
 COMMAND(write_flash);

@@ -55,12 +55,14 @@ int job_patch(const struct job *j, const struct chip *c, struct job_file *f, uin
         struct diag d = { 0 };
         int rc;
 
-        if (f->offset != c->boot_offset || (keeps(j->flash_mode) && keeps(j->flash_freq) && keeps(size)))
+        if (f->offset != c->boot_offset ||
+            (keeps(j->flash_mode) && keeps(j->flash_freq) && keeps(size)))
                 return 0;
         if (size && !strcmp(size, "detect"))
                 size = detected ? flash_size_text(detected) : "keep";
         if (!keeps(j->flash_mode) && (mode = flash_mode_code(j->flash_mode)) < 0)
-                return usage_error("--flash-mode: '%s' is none of qio, qout, dio, dout", j->flash_mode);
+                return usage_error("--flash-mode: '%s' is none of qio, qout, dio, dout",
+                                   j->flash_mode);
         if (!keeps(j->flash_freq) && (freq = chip_freq_code(c, j->flash_freq)) < 0)
                 return usage_error("--flash-freq: the %s has no '%s'", c->name, j->flash_freq);
         if (!keeps(size) && (code = chip_size_code(c, size)) < 0)
@@ -71,15 +73,17 @@ int job_patch(const struct job *j, const struct chip *c, struct job_file *f, uin
         }
         rc = espimg_patch(f->data.data, f->data.len, c->image_id >= 0, mode, freq, code, &d);
         if (rc < 0)
-                say("%s: note: not a whole image (%s), its flash settings stay", f->path, diag_text(&d));
+                say("%s: note: not a whole image (%s), its flash settings stay", f->path,
+                    diag_text(&d));
         else if (rc > 0)
-                say("%s: flash settings changed to %02x %02x", f->path, f->data.data[2], f->data.data[3]);
+                say("%s: flash settings changed to %02x %02x", f->path, f->data.data[2],
+                    f->data.data[3]);
         return 0;
 }
 
 /* An image for another chip, or for a revision that this one is not, would not boot. */
-static int check_image(const struct job *j, const struct job_file *f, struct loader *l, unsigned revision,
-                       struct diag *d)
+static int check_image(const struct job *j, const struct job_file *f, struct loader *l,
+                       unsigned revision, struct diag *d)
 {
         const struct chip *c = loader_chip(l);
         struct espimg_header h;
@@ -90,44 +94,57 @@ static int check_image(const struct job *j, const struct job_file *f, struct loa
                 return 0;
         other = chip_by_image_id(h.chip_id);
         if (h.chip_id != (unsigned)c->image_id)
-                return diag_set(d, E_VERIFY, "is for %s (chip id %u), this is an %s; --force writes it all the same",
-                                other ? other->name : "another chip", h.chip_id, c->name);
+                return diag_set(
+                        d, E_VERIFY,
+                        "is for %s (chip id %u), this is an %s; --force writes it all the same",
+                        other ? other->name : "another chip", h.chip_id, c->name);
         if (loader_secure_download(l))
                 return 0;
         if (h.min_rev_full > revision || (!h.min_rev_full && h.min_rev * 100u > revision))
-                return diag_set(d, E_VERIFY, "needs chip revision v%u.%u or later, this is v%u.%u; --force writes it all the same",
+                return diag_set(d, E_VERIFY,
+                                "needs chip revision v%u.%u or later, this is v%u.%u; --force "
+                                "writes it all the same",
                                 (h.min_rev_full ? h.min_rev_full : h.min_rev * 100u) / 100,
-                                (h.min_rev_full ? h.min_rev_full : h.min_rev * 100u) % 100, revision / 100,
-                                revision % 100);
+                                (h.min_rev_full ? h.min_rev_full : h.min_rev * 100u) % 100,
+                                revision / 100, revision % 100);
         if (h.max_rev_full && h.max_rev_full < revision)
-                return diag_set(d, E_VERIFY, "is for chip revisions up to v%u.%u, this is v%u.%u; --force writes it all the same",
-                                h.max_rev_full / 100u, h.max_rev_full % 100u, revision / 100, revision % 100);
+                return diag_set(d, E_VERIFY,
+                                "is for chip revisions up to v%u.%u, this is v%u.%u; --force "
+                                "writes it all the same",
+                                h.max_rev_full / 100u, h.max_rev_full % 100u, revision / 100,
+                                revision % 100);
         return 0;
 }
 
-static int check_security(const struct job *j, const struct job_file *f, const struct loader_security *s,
-                          struct diag *d)
+static int check_security(const struct job *j, const struct job_file *f,
+                          const struct loader_security *s, struct diag *d)
 {
         if (j->force)
                 return 0;
         if (s->secure_boot && f->offset < 0x8000)
-                return diag_set(d, E_REFUSED, "secure boot is on: writing below 0x8000 can make this chip unbootable for good; "
-                                              "--force if the image is signed with its key");
+                return diag_set(d, E_REFUSED,
+                                "secure boot is on: writing below 0x8000 can make this chip "
+                                "unbootable for good; "
+                                "--force if the image is signed with its key");
         if (s->encrypted && !f->encrypted)
-                return diag_set(d, E_REFUSED, "flash encryption is on: plain data would not be readable to the chip; "
-                                              "use --encrypt, or --force if the file is encrypted already");
+                return diag_set(
+                        d, E_REFUSED,
+                        "flash encryption is on: plain data would not be readable to the chip; "
+                        "use --encrypt, or --force if the file is encrypted already");
         return 0;
 }
 
 static int check_bounds(const struct job_file *f, uint32_t flash, struct diag *d)
 {
         if (f->limit && f->data.len > f->limit)
-                return diag_set(d, E_NOSPACE, "%zu bytes do not fit into partition %s of %u", f->data.len, f->label,
-                                f->limit);
+                return diag_set(d, E_NOSPACE, "%zu bytes do not fit into partition %s of %u",
+                                f->data.len, f->label, f->limit);
         if (f->offset > flash || f->data.len > flash - f->offset)
-                return diag_set(d, E_NOSPACE, "ends at 0x%llx, this flash has 0x%x bytes (%s); is it the right board?",
-                                (unsigned long long)f->offset + f->data.len, flash,
-                                flash_size_text(flash) ? flash_size_text(flash) : "odd size");
+                return diag_set(
+                        d, E_NOSPACE,
+                        "ends at 0x%llx, this flash has 0x%x bytes (%s); is it the right board?",
+                        (unsigned long long)f->offset + f->data.len, flash,
+                        flash_size_text(flash) ? flash_size_text(flash) : "odd size");
         return 0;
 }
 
@@ -167,7 +184,9 @@ static int attach(struct job *j, struct loader *l, struct diag *d)
 
 static int make_plan(struct job *j, struct flash_plan **plan, struct diag *d)
 {
-        struct flash_options opt = { .plain = j->plain, .always = j->always, .no_verify = j->no_verify,
+        struct flash_options opt = { .plain = j->plain,
+                                     .always = j->always,
+                                     .no_verify = j->no_verify,
                                      .trust_old = j->trust_old };
         struct flash_image *images = calloc(j->n + 1, sizeof *images);
         int rc;
@@ -177,9 +196,13 @@ static int make_plan(struct job *j, struct flash_plan **plan, struct diag *d)
         for (size_t i = 0; i < j->n; i++) {
                 const struct job_file *f = &j->files[i];
 
-                images[i] = (struct flash_image){ .name = f->path, .offset = f->offset, .data = f->data.data,
-                                                  .len = f->data.len, .encrypted = f->encrypted,
-                                                  .old = f->has_old ? f->old.data : NULL, .old_len = f->old.len };
+                images[i] = (struct flash_image){ .name = f->path,
+                                                  .offset = f->offset,
+                                                  .data = f->data.data,
+                                                  .len = f->data.len,
+                                                  .encrypted = f->encrypted,
+                                                  .old = f->has_old ? f->old.data : NULL,
+                                                  .old_len = f->old.len };
         }
         rc = flash_plan_new(images, j->n, &opt, plan, d);
         free(images);
@@ -205,9 +228,10 @@ static void report_run(const struct job *j, const struct loader *l, const struct
                 putchar('\n');
                 return;
         }
-        say("%llu bytes in %zu image%s written and verified in %.1f s (%u unchanged, %llu bytes over the line at %u baud)",
-            (unsigned long long)st->bytes, j->n, j->n == 1 ? "" : "s", st->seconds, st->images_skipped,
-            (unsigned long long)st->wire, loader_baud_now(l));
+        say("%llu bytes in %zu image%s written and verified in %.1f s (%u unchanged, %llu bytes "
+            "over the line at %u baud)",
+            (unsigned long long)st->bytes, j->n, j->n == 1 ? "" : "s", st->seconds,
+            st->images_skipped, (unsigned long long)st->wire, loader_baud_now(l));
 }
 
 static int dry_run(const struct job *j)

@@ -17,8 +17,10 @@ static int cmd_version(int argc, char **argv)
         return STATUS_DONE;
 }
 
-#define ROW(names, name, synopsis, summary, min, max) \
-        { names, synopsis, summary, name##_options, min, max, cmd_##name, NULL }
+#define ROW(names, name, synopsis, summary, min, max)                                \
+        {                                                                            \
+                names, synopsis, summary, name##_options, min, max, cmd_##name, NULL \
+        }
 
 static const struct command commands[] = {
         ROW("write-flash", write_flash, "ADDRESS FILE ...", "write files to flash", 2, -1),
@@ -32,7 +34,8 @@ static const struct command commands[] = {
         ROW("get-security-info", security_info, "", "secure boot, flash encryption, keys", 0, 0),
         ROW("read-flash-status", read_flash_status, "", "status register of the flash chip", 0, 0),
         ROW("write-flash-status", write_flash_status, "VALUE", "set it", 1, 1),
-        ROW("read-flash-sfdp", read_flash_sfdp, "ADDRESS BYTES", "parameter table of the flash chip", 2, 2),
+        ROW("read-flash-sfdp", read_flash_sfdp, "ADDRESS BYTES",
+            "parameter table of the flash chip", 2, 2),
         ROW("read-mem", read_mem, "ADDRESS", "a word of memory or a register", 1, 1),
         ROW("write-mem", write_mem, "ADDRESS VALUE [MASK]", "set it", 2, 3),
         ROW("dump-mem", dump_mem, "ADDRESS SIZE FILE", "memory into a file", 3, 3),
@@ -49,8 +52,10 @@ int main(int argc, char **argv)
                 .summary = "write any ESP chip through the loader in its ROM",
                 .options = global_options,
                 .commands = commands,
-                .more = "esptool's command lines work, in the spelling of its version 4 and of version 5.\n"
-                        "@FILE stands for the words in FILE; write-flash takes ESP-IDF's flasher_args.json.",
+                .more = "esptool's command lines work, in the spelling of its version 4 and of "
+                        "version 5.\n"
+                        "@FILE stands for the words in FILE; write-flash takes ESP-IDF's "
+                        "flasher_args.json.",
         };
         int status = args_expand(&argc, &argv);
 

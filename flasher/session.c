@@ -12,12 +12,18 @@ struct globals g;
 
 const struct opt global_options[] = {
         { 'c', "chip", OPT_STR, &g.chip, "CHIP", "what the chip has to be (default: auto)" },
-        { 'p', "port", OPT_STR, &g.port, "PORT", "device file, socket://HOST:PORT or rfc2217://HOST:PORT" },
-        { 'b', "baud", OPT_INT, &g.baud, "RATE", "rate for bulk data (default 460800, lowered until one works)" },
-        { 0, "before", OPT_STR, &g.before, "HOW", "default-reset, usb-reset, no-reset or no-reset-no-sync" },
-        { 'a', "after", OPT_STR, &g.after, "HOW", "hard-reset, soft-reset, no-reset or watchdog-reset" },
-        { 0, "no-stub", OPT_FLAG, &g.no_stub, NULL, "work with the ROM alone (so it is unless --stub is given)" },
-        { 0, "stub", OPT_STR, &g.stub, "FILE", "stub loader as esptool's JSON, or a folder of them" },
+        { 'p', "port", OPT_STR, &g.port, "PORT",
+          "device file, socket://HOST:PORT or rfc2217://HOST:PORT" },
+        { 'b', "baud", OPT_INT, &g.baud, "RATE",
+          "rate for bulk data (default 460800, lowered until one works)" },
+        { 0, "before", OPT_STR, &g.before, "HOW",
+          "default-reset, usb-reset, no-reset or no-reset-no-sync" },
+        { 'a', "after", OPT_STR, &g.after, "HOW",
+          "hard-reset, soft-reset, no-reset or watchdog-reset" },
+        { 0, "no-stub", OPT_FLAG, &g.no_stub, NULL,
+          "work with the ROM alone (so it is unless --stub is given)" },
+        { 0, "stub", OPT_STR, &g.stub, "FILE",
+          "stub loader as esptool's JSON, or a folder of them" },
         { 't', "trace", OPT_FLAG, &g.trace, NULL, "print every packet" },
         { 0, "connect-attempts", OPT_INT, &g.attempts, "N", "tries to connect (default 7)" },
         { 0, "json", OPT_FLAG, &g.json, NULL, "one JSON object a line on standard output" },
@@ -46,7 +52,7 @@ int fail(const char *where, const struct diag *d)
                 tool_error("%s: %s", where, diag_text(d));
         else
                 tool_error("%s", diag_text(d));
-        return (int)err_status(d->code);
+        return (int)err_status(-d->code);
 }
 
 int parse_u32(const char *what, const char *text, uint32_t *out)
@@ -54,14 +60,16 @@ int parse_u32(const char *what, const char *text, uint32_t *out)
         uint64_t v;
 
         if (parse_size(text, &v) < 0 || v > UINT32_MAX)
-                return usage_error("%s: '%s' is not a number like 0x10000, 64K or 65536", what, text);
+                return usage_error("%s: '%s' is not a number like 0x10000, 64K or 65536", what,
+                                   text);
         *out = (uint32_t)v;
         return 0;
 }
 
 const char *mac_text(const uint8_t mac[6], char out[18])
 {
-        snprintf(out, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+        snprintf(out, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+                 mac[5]);
         return out;
 }
 
@@ -105,8 +113,8 @@ static int find_port(const char **port)
                 return STATUS_LINK;
         }
         if (n > 1)
-                return usage_error("%zu serial ports are there (%s, %s%s): name one with -p", n, found[0].path,
-                                   found[1].path, n > 2 ? ", ..." : "");
+                return usage_error("%zu serial ports are there (%s, %s%s): name one with -p", n,
+                                   found[0].path, found[1].path, n > 2 ? ", ..." : "");
         *port = found[0].path;
         return 0;
 }
@@ -148,9 +156,12 @@ static char *memory_path(void)
 
 int session_open(struct loader **l)
 {
-        static const char *const befores[] = { "default-reset", "usb-reset", "no-reset", "no-reset-no-sync", NULL };
+        static const char *const befores[] = { "default-reset", "usb-reset", "no-reset",
+                                               "no-reset-no-sync", NULL };
         struct loader_config cfg = {
-                .note = on_note, .progress = on_progress, .trace = g.trace ? on_trace : NULL,
+                .note = on_note,
+                .progress = on_progress,
+                .trace = g.trace ? on_trace : NULL,
                 .stub = g.no_stub ? NULL : g.stub,
         };
         struct diag d = { 0 };
@@ -160,7 +171,8 @@ int session_open(struct loader **l)
 
         if (g.baud < 0 || g.baud > 20000000 || g.attempts < 0 || g.attempts > 1000000)
                 return usage_error("--baud or --connect-attempts: out of range");
-        if ((rc = session_chip(&cfg.chip)) != 0 || (g.before && (rc = word_of("before", g.before, befores, &before)) != 0))
+        if ((rc = session_chip(&cfg.chip)) != 0 ||
+            (g.before && (rc = word_of("before", g.before, befores, &before)) != 0))
                 return rc;
         if ((rc = find_port(&cfg.port)) != 0)
                 return rc;
@@ -180,7 +192,8 @@ int session_open(struct loader **l)
 
 int session_close(struct loader *l, int status)
 {
-        static const char *const words[] = { "hard-reset", "soft-reset", "no-reset|no-reset-stub", "watchdog-reset", NULL };
+        static const char *const words[] = { "hard-reset", "soft-reset", "no-reset|no-reset-stub",
+                                             "watchdog-reset", NULL };
         struct diag d = { 0 };
         int after = 0;
 

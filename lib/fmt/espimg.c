@@ -8,21 +8,24 @@
 
 bool espimg_is_image(const uint8_t *p, size_t n)
 {
-        return n >= ESPIMG_HEADER && p[0] == ESPIMG_MAGIC && p[ESPIMG_AT_COUNT] <= ESPIMG_SEGMENTS_MAX &&
-               p[ESPIMG_AT_MODE] <= 3;
+        return n >= ESPIMG_HEADER && p[0] == ESPIMG_MAGIC &&
+               p[ESPIMG_AT_COUNT] <= ESPIMG_SEGMENTS_MAX && p[ESPIMG_AT_MODE] <= 3;
 }
 
-int espimg_header_read(const uint8_t *p, size_t n, bool extended, struct espimg_header *h, struct diag *d)
+int espimg_header_read(const uint8_t *p, size_t n, bool extended, struct espimg_header *h,
+                       struct diag *d)
 {
         memset(h, 0, sizeof *h);
         if (n < ESPIMG_HEADER + (extended ? ESPIMG_EXT : 0))
                 return diag_off(d, E_TRUNC, n, "too short for an image header");
         if (p[0] != ESPIMG_MAGIC)
-                return diag_off(d, E_FORMAT, 0, "no ESP image: begins with 0x%02x instead of 0xe9", p[0]);
+                return diag_off(d, E_FORMAT, 0, "no ESP image: begins with 0x%02x instead of 0xe9",
+                                p[0]);
         h->count = p[ESPIMG_AT_COUNT];
         if (h->count > ESPIMG_SEGMENTS_MAX)
-                return diag_off(d, E_FORMAT, ESPIMG_AT_COUNT, "%u segments, an image has at most %u",
-                                (unsigned)h->count, ESPIMG_SEGMENTS_MAX);
+                return diag_off(d, E_FORMAT, ESPIMG_AT_COUNT,
+                                "%u segments, an image has at most %u", (unsigned)h->count,
+                                ESPIMG_SEGMENTS_MAX);
         h->mode = p[ESPIMG_AT_MODE];
         h->size_code = p[ESPIMG_AT_SIZE] >> 4;
         h->freq_code = p[ESPIMG_AT_SIZE] & 15;
@@ -37,7 +40,8 @@ int espimg_header_read(const uint8_t *p, size_t n, bool extended, struct espimg_
         h->max_rev_full = le16_get(p + ESPIMG_AT_MAX_FULL);
         h->hash_appended = p[ESPIMG_AT_HASH];
         if (h->hash_appended > 1)
-                return diag_off(d, E_FORMAT, ESPIMG_AT_HASH, "the byte that says whether a hash is appended is 0x%02x",
+                return diag_off(d, E_FORMAT, ESPIMG_AT_HASH,
+                                "the byte that says whether a hash is appended is 0x%02x",
                                 h->hash_appended);
         return 0;
 }
@@ -74,15 +78,18 @@ static int read_segments(const uint8_t *p, size_t n, size_t *at, struct espimg *
                 struct espimg_segment *s = &img->segments[img->count];
 
                 if (n - *at < ESPIMG_SEGMENT)
-                        return diag_off(d, E_TRUNC, *at, "cut short in the header of segment %u", img->count);
+                        return diag_off(d, E_TRUNC, *at, "cut short in the header of segment %u",
+                                        img->count);
                 s->addr = le32_get(p + *at);
                 s->len = le32_get(p + *at + 4);
                 s->offset = *at + ESPIMG_SEGMENT;
                 if (s->len > ESPIMG_SEGMENT_LIMIT)
-                        return diag_off(d, E_FORMAT, *at + 4, "segment %u has 0x%x bytes, that cannot be", img->count,
+                        return diag_off(d, E_FORMAT, *at + 4,
+                                        "segment %u has 0x%x bytes, that cannot be", img->count,
                                         s->len);
                 if (n - s->offset < s->len)
-                        return diag_off(d, E_TRUNC, s->offset, "segment %u has %u bytes, the file only %u more",
+                        return diag_off(d, E_TRUNC, s->offset,
+                                        "segment %u has %u bytes, the file only %u more",
                                         img->count, s->len, (unsigned)(n - s->offset));
                 img->checksum = espimg_checksum(img->checksum, p + s->offset, s->len);
                 *at = s->offset + s->len;
@@ -120,10 +127,12 @@ int espimg_read(const uint8_t *p, size_t n, bool extended, struct espimg *img, s
 int espimg_check(const struct espimg *img, struct diag *d)
 {
         if (img->checksum != img->checksum_stored)
-                return diag_set(d, E_CRC, "checksum is 0x%02x, the image says 0x%02x: the file is damaged",
+                return diag_set(d, E_CRC,
+                                "checksum is 0x%02x, the image says 0x%02x: the file is damaged",
                                 img->checksum, img->checksum_stored);
         if (img->hash_there && memcmp(img->hash, img->hash_stored, ESPIMG_HASH_LEN))
-                return diag_set(d, E_CRC, "the appended SHA-256 does not match: the file is damaged");
+                return diag_set(d, E_CRC,
+                                "the appended SHA-256 does not match: the file is damaged");
         return 0;
 }
 
@@ -141,7 +150,8 @@ int espimg_patch(uint8_t *p, size_t n, bool extended, int mode, int freq, int si
         if (!memcmp(p + ESPIMG_AT_MODE, want, 2))
                 return 0;
         memcpy(p + ESPIMG_AT_MODE, want, 2);
-        if (img.hash_there && (rc = crypt_sha256(p, img.len - ESPIMG_HASH_LEN, p + img.len - ESPIMG_HASH_LEN)) < 0)
+        if (img.hash_there &&
+            (rc = crypt_sha256(p, img.len - ESPIMG_HASH_LEN, p + img.len - ESPIMG_HASH_LEN)) < 0)
                 return rc;
         return 1;
 }

@@ -35,7 +35,8 @@ struct espimg {
         uint8_t checksum, checksum_stored;
         bool hash_there;
         uint8_t hash[ESPIMG_HASH_LEN], hash_stored[ESPIMG_HASH_LEN];
-        size_t len; /* all of it, the hash included; more may follow in the file (signature, padding) */
+        size_t len; /* all of it, the hash included; more may follow in the file (signature,
+                       padding) */
 };
 
 /* Does p look like an image: magic, a possible segment count, a possible mode? */

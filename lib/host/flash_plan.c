@@ -45,14 +45,16 @@ struct flash_plan {
         size_t n;
 };
 
-static int add_piece(struct pieces *ps, uint32_t offset, const uint8_t *data, size_t len, bool blank)
+static int add_piece(struct pieces *ps, uint32_t offset, const uint8_t *data, size_t len,
+                     bool blank)
 {
         struct piece *grown = realloc(ps->at, (ps->n + 1) * sizeof *grown);
 
         if (!grown)
                 return -E_NOMEM;
         ps->at = grown;
-        grown[ps->n++] = (struct piece){ .offset = offset, .data = data, .len = len, .blank = blank };
+        grown[ps->n++] =
+                (struct piece){ .offset = offset, .data = data, .len = len, .blank = blank };
         return 0;
 }
 
@@ -84,10 +86,11 @@ static int cut(struct pieces *ps, uint32_t offset, const uint8_t *data, size_t l
                 if (blank_end - data_end < BLANK_SECTORS * FLASH_SECTOR)
                         continue;
                 if (data_end > begin)
-                        rc = add_piece(ps, offset + (uint32_t)begin, data + begin, data_end - begin, false);
+                        rc = add_piece(ps, offset + (uint32_t)begin, data + begin, data_end - begin,
+                                       false);
                 if (rc == 0)
-                        rc = add_piece(ps, offset + (uint32_t)data_end, data + data_end, blank_end - data_end,
-                                       true);
+                        rc = add_piece(ps, offset + (uint32_t)data_end, data + data_end,
+                                       blank_end - data_end, true);
                 begin = blank_end;
         }
         if (rc == 0 && begin < len)
@@ -109,12 +112,13 @@ static int cut_changed(struct image *im)
                        !memcmp(f->data + at, f->old + at, sector_len(f->len, at)))
                         at += sector_len(f->len, at);
                 begin = at;
-                while (at < f->len && (at + sector_len(f->len, at) > f->old_len ||
-                                       memcmp(f->data + at, f->old + at, sector_len(f->len, at)) != 0))
+                while (at < f->len &&
+                       (at + sector_len(f->len, at) > f->old_len ||
+                        memcmp(f->data + at, f->old + at, sector_len(f->len, at)) != 0))
                         at += sector_len(f->len, at);
                 if (at > begin)
-                        rc = add_piece(&im->changed, f->offset + (uint32_t)begin, f->data + begin, at - begin,
-                                       false);
+                        rc = add_piece(&im->changed, f->offset + (uint32_t)begin, f->data + begin,
+                                       at - begin, false);
         }
         return rc;
 }
@@ -163,7 +167,8 @@ static int prepare(struct libdeflate_compressor *c, struct pieces *ps, bool comp
         return rc;
 }
 
-static int prepare_image(struct image *im, const struct flash_options *opt, struct libdeflate_compressor *c)
+static int prepare_image(struct image *im, const struct flash_options *opt,
+                         struct libdeflate_compressor *c)
 {
         const bool compress = !opt->plain && !im->of.encrypted;
         int rc = cut(&im->all, im->of.offset, im->of.data, im->of.len, im->of.encrypted);
@@ -185,21 +190,24 @@ static int prepare_image(struct image *im, const struct flash_options *opt, stru
 static int check_layout(const struct flash_image *images, size_t n, struct diag *d)
 {
         for (size_t i = 0; i < n; i++) {
-                const uint64_t end = ((uint64_t)images[i].offset + images[i].len + FLASH_SECTOR - 1) /
-                                     FLASH_SECTOR * FLASH_SECTOR;
+                const uint64_t end =
+                        ((uint64_t)images[i].offset + images[i].len + FLASH_SECTOR - 1) /
+                        FLASH_SECTOR * FLASH_SECTOR;
 
                 if (images[i].offset % FLASH_SECTOR)
-                        return diag_set(d, E_RANGE, "%s: offset 0x%x is not a multiple of 4096", images[i].name,
-                                        images[i].offset);
+                        return diag_set(d, E_RANGE, "%s: offset 0x%x is not a multiple of 4096",
+                                        images[i].name, images[i].offset);
                 if (end > (uint64_t)1 << 32)
-                        return diag_set(d, E_RANGE, "%s: goes past the end of any flash", images[i].name);
+                        return diag_set(d, E_RANGE, "%s: goes past the end of any flash",
+                                        images[i].name);
                 for (size_t k = 0; k < n; k++)
-                        if (k != i && images[k].offset >= images[i].offset && images[k].offset < end &&
-                            images[k].len && images[i].len)
-                                return diag_set(d, E_EXISTS,
-                                                "%s at 0x%x (0x%zx bytes) and %s at 0x%x share a sector", images[i].name,
-                                                images[i].offset, images[i].len, images[k].name,
-                                                images[k].offset);
+                        if (k != i && images[k].offset >= images[i].offset &&
+                            images[k].offset < end && images[k].len && images[i].len)
+                                return diag_set(
+                                        d, E_EXISTS,
+                                        "%s at 0x%x (0x%zx bytes) and %s at 0x%x share a sector",
+                                        images[i].name, images[i].offset, images[i].len,
+                                        images[k].name, images[k].offset);
         }
         return 0;
 }
@@ -267,11 +275,13 @@ uint32_t flash_plan_end(const struct flash_plan *p)
 /* Can the chip tell what its flash holds? */
 static bool has_md5(struct loader *l)
 {
-        return !loader_secure_download(l) && (loader_is_stub(l) || loader_chip(l)->caps & CHIP_ROM_ATTACH);
+        return !loader_secure_download(l) &&
+               (loader_is_stub(l) || loader_chip(l)->caps & CHIP_ROM_ATTACH);
 }
 
 /* 1 if the flash holds what md5 says, 0 if not. */
-static int holds(struct loader *l, uint32_t offset, size_t len, const uint8_t md5[16], struct diag *d)
+static int holds(struct loader *l, uint32_t offset, size_t len, const uint8_t md5[16],
+                 struct diag *d)
 {
         uint8_t now[16];
         const int rc = loader_flash_md5(l, offset, (uint32_t)len, now, d);
@@ -279,8 +289,8 @@ static int holds(struct loader *l, uint32_t offset, size_t len, const uint8_t md
         return rc < 0 ? rc : !memcmp(now, md5, 16);
 }
 
-static int write_piece(struct loader *l, const struct piece *p, bool encrypted, struct flash_stats *st,
-                       struct diag *d)
+static int write_piece(struct loader *l, const struct piece *p, bool encrypted,
+                       struct flash_stats *st, struct diag *d)
 {
         int rc;
 
@@ -289,7 +299,8 @@ static int write_piece(struct loader *l, const struct piece *p, bool encrypted, 
                 if (rc != 0)
                         return rc < 0 ? rc : 0;
                 st->written += p->len;
-                return loader_flash_erase(l, p->offset, align_up((uint32_t)p->len, FLASH_SECTOR), d);
+                return loader_flash_erase(l, p->offset, align_up((uint32_t)p->len, FLASH_SECTOR),
+                                          d);
         }
         st->written += p->len;
         if (p->comp && (loader_is_stub(l) || loader_chip(l)->caps & CHIP_ROM_ATTACH))
@@ -297,8 +308,8 @@ static int write_piece(struct loader *l, const struct piece *p, bool encrypted, 
         return loader_flash_write(l, p->offset, p->data, p->len, encrypted, d);
 }
 
-static int write_pieces(struct loader *l, const struct pieces *ps, bool encrypted, struct flash_stats *st,
-                        struct diag *d)
+static int write_pieces(struct loader *l, const struct pieces *ps, bool encrypted,
+                        struct flash_stats *st, struct diag *d)
 {
         int rc = 0;
 
@@ -308,7 +319,8 @@ static int write_pieces(struct loader *l, const struct pieces *ps, bool encrypte
 }
 
 /* 1: verified; 0: the flash holds something else; negative: could not be found out. */
-static int check(const struct flash_plan *p, const struct image *im, struct loader *l, struct diag *d)
+static int check(const struct flash_plan *p, const struct image *im, struct loader *l,
+                 struct diag *d)
 {
         if (p->opt.no_verify || im->of.encrypted || !has_md5(l))
                 return 1;
@@ -354,7 +366,8 @@ static int write_image(const struct flash_plan *p, const struct image *im, struc
                 if (rc > 0)
                         return 0;
                 if (rc == 0)
-                        rc = diag_set(&quiet, E_VERIFY, "the flash does not hold what was written (MD5 differs)");
+                        rc = diag_set(&quiet, E_VERIFY,
+                                      "the flash does not hold what was written (MD5 differs)");
                 if (tries == 1 || rc == -E_LINK || rc == -E_CANCELLED)
                         return diag_set(d, -rc, "%s", diag_text(&quiet));
                 /* a lost or damaged byte: find the loader again and write the image once more */
@@ -363,7 +376,8 @@ static int write_image(const struct flash_plan *p, const struct image *im, struc
         }
 }
 
-int flash_plan_run(const struct flash_plan *p, struct loader *l, struct flash_stats *st, struct diag *d)
+int flash_plan_run(const struct flash_plan *p, struct loader *l, struct flash_stats *st,
+                   struct diag *d)
 {
         const uint64_t began = link_clock();
         const uint64_t wire = link_sent(loader_link(l)) + link_received(loader_link(l));
@@ -378,9 +392,12 @@ int flash_plan_run(const struct flash_plan *p, struct loader *l, struct flash_st
                         continue;
                 rc = write_image(p, im, l, st, &inner);
                 if (rc < 0)
-                        diag_set(d, -rc, "%s at 0x%x: %s; %u of %zu images are written, this one is in pieces: "
-                                         "run the same command again", im->of.name, im->of.offset,
-                                 diag_text(&inner), st->images_done, p->n);
+                        diag_set(d, -rc,
+                                 "%s at 0x%x: %s; %u of %zu images are written, this one is in "
+                                 "pieces: "
+                                 "run the same command again",
+                                 im->of.name, im->of.offset, diag_text(&inner), st->images_done,
+                                 p->n);
                 else
                         st->images_done++;
                 st->bytes += im->of.len;
@@ -399,8 +416,8 @@ int flash_plan_verify(const struct flash_plan *p, struct loader *l, struct diag 
 
                 rc = im->of.len ? holds(l, im->of.offset, im->of.len, im->md5, d) : 1;
                 if (rc == 0)
-                        return diag_set(d, E_VERIFY, "the flash at 0x%x does not hold %s", im->of.offset,
-                                        im->of.name);
+                        return diag_set(d, E_VERIFY, "the flash at 0x%x does not hold %s",
+                                        im->of.offset, im->of.name);
         }
         return rc < 0 ? rc : 0;
 }

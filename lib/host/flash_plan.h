@@ -18,14 +18,15 @@ struct flash_image {
         const uint8_t *data; /* borrowed until flash_plan_free */
         size_t len;
         bool encrypted;     /* the chip encrypts it while writing */
-        const uint8_t *old; /* what the flash is believed to hold: only sectors that differ are written; NULL: unknown */
+        const uint8_t *old; /* what the flash is believed to hold: only sectors that differ are
+                               written; NULL: unknown */
         size_t old_len;
 };
 
 struct flash_options {
-        bool plain;      /* do not compress */
-        bool always;     /* write although the flash holds it already */
-        bool trust_old;  /* do not verify that old was really there */
+        bool plain;     /* do not compress */
+        bool always;    /* write although the flash holds it already */
+        bool trust_old; /* do not verify that old was really there */
         bool no_verify;
 };
 
@@ -34,7 +35,8 @@ struct flash_stats {
         uint64_t written; /* of these, sent or erased */
         uint64_t wire;    /* bytes over the link in both directions */
         uint32_t images_skipped;
-        uint32_t images_done;   /* written and verified (or skipped); what a following run need not do again */
+        uint32_t images_done; /* written and verified (or skipped); what a following run need not do
+                                 again */
         double seconds;
 };
 

@@ -22,11 +22,27 @@ const char *jedec_maker(uint32_t id)
                 uint8_t id;
                 const char *name;
         } makers[] = {
-                { 0x01, "Spansion/Infineon" }, { 0x0b, "XTX" }, { 0x1c, "EON" }, { 0x1f, "Adesto/Renesas" },
-                { 0x20, "XMC/Micron" }, { 0x25, "XMC" }, { 0x46, "GigaDevice/FM" }, { 0x51, "GigaDevice" },
-                { 0x5e, "Zbit" }, { 0x68, "Boya" }, { 0x85, "Puya" }, { 0x8c, "ESMT" }, { 0x9d, "ISSI" },
-                { 0xa1, "Fudan" }, { 0xba, "Zetta" }, { 0xbf, "SST/Microchip" }, { 0xc2, "Macronix" },
-                { 0xc8, "GigaDevice" }, { 0xcd, "TH" }, { 0xef, "Winbond" }, { 0xf8, "Fidelix" },
+                { 0x01, "Spansion/Infineon" },
+                { 0x0b, "XTX" },
+                { 0x1c, "EON" },
+                { 0x1f, "Adesto/Renesas" },
+                { 0x20, "XMC/Micron" },
+                { 0x25, "XMC" },
+                { 0x46, "GigaDevice/FM" },
+                { 0x51, "GigaDevice" },
+                { 0x5e, "Zbit" },
+                { 0x68, "Boya" },
+                { 0x85, "Puya" },
+                { 0x8c, "ESMT" },
+                { 0x9d, "ISSI" },
+                { 0xa1, "Fudan" },
+                { 0xba, "Zetta" },
+                { 0xbf, "SST/Microchip" },
+                { 0xc2, "Macronix" },
+                { 0xc8, "GigaDevice" },
+                { 0xcd, "TH" },
+                { 0xef, "Winbond" },
+                { 0xf8, "Fidelix" },
         };
 
         for (size_t i = 0; i < sizeof makers / sizeof makers[0]; i++)

@@ -1,4 +1,5 @@
-/* JEDEC ids of SPI flash chips. Sources: JEDEC JEP106, makers' data sheets; capacity codes as esptool 4.8.1 reads them. */
+/* JEDEC ids of SPI flash chips. Sources: JEDEC JEP106, makers' data sheets; capacity codes as
+ * esptool 4.8.1 reads them. */
 #ifndef HOST_JEDEC_H
 #define HOST_JEDEC_H
 

@@ -98,8 +98,8 @@ int link_fd_write(struct link *l, const void *p, size_t n)
 
 long link_read(struct link *l, void *buf, size_t cap, unsigned timeout_ms)
 {
-        return l->ops->read ? l->ops->read(l, buf, cap, timeout_ms) :
-                              link_fd_read(l, buf, cap, timeout_ms);
+        return l->ops->read ? l->ops->read(l, buf, cap, timeout_ms)
+                            : link_fd_read(l, buf, cap, timeout_ms);
 }
 
 int link_write(struct link *l, const void *p, size_t n)
@@ -266,6 +266,6 @@ int link_open(const char *name, unsigned baud, struct link **out, struct diag *d
         else
                 rc = link_open_serial(name, baud, out, d);
         if (rc == 0)
-                snprintf((*out)->name, sizeof (*out)->name, "%s", name);
+                snprintf((*out)->name, sizeof(*out)->name, "%s", name);
         return rc;
 }

@@ -1,4 +1,5 @@
-/* A serial port behind a telnet server: RFC 854 (IAC), RFC 856 (binary), RFC 2217 (port control). */
+/* A serial port behind a telnet server: RFC 854 (IAC), RFC 856 (binary), RFC 2217 (port control).
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,11 +10,28 @@
 #include "host/link_impl.h"
 
 enum {
-        IAC = 255, DONT = 254, DO = 253, WONT = 252, WILL = 251, SB = 250, SE = 240,
-        OPT_BINARY = 0, OPT_ECHO = 1, OPT_SGA = 3, OPT_COM_PORT = 44,
-        SET_BAUD = 1, SET_DATASIZE = 2, SET_PARITY = 3, SET_STOPSIZE = 4, SET_CONTROL = 5, PURGE = 12,
+        IAC = 255,
+        DONT = 254,
+        DO = 253,
+        WONT = 252,
+        WILL = 251,
+        SB = 250,
+        SE = 240,
+        OPT_BINARY = 0,
+        OPT_ECHO = 1,
+        OPT_SGA = 3,
+        OPT_COM_PORT = 44,
+        SET_BAUD = 1,
+        SET_DATASIZE = 2,
+        SET_PARITY = 3,
+        SET_STOPSIZE = 4,
+        SET_CONTROL = 5,
+        PURGE = 12,
         SERVER_REPLY = 100, /* the server's answer to client command n is 100 + n */
-        DTR_ON = 8, DTR_OFF = 9, RTS_ON = 11, RTS_OFF = 12,
+        DTR_ON = 8,
+        DTR_OFF = 9,
+        RTS_ON = 11,
+        RTS_OFF = 12,
 };
 
 #define ANSWER_MS 3000
@@ -25,14 +43,15 @@ struct telnet {
         size_t sb_len;
         bool com_port; /* the server agreed to option 44 */
         bool refused;
-        uint8_t answered;       /* last command that the server answered, 0 none */
-        uint8_t answer;         /* its value */
-        uint8_t early[2048];    /* data that came while an answer was waited for */
+        uint8_t answered;    /* last command that the server answered, 0 none */
+        uint8_t answer;      /* its value */
+        uint8_t early[2048]; /* data that came while an answer was waited for */
         size_t early_len;
         bool dtr, rts, known;
 };
 
-/* What the negotiation says: only binary, no go-ahead and port control are wanted; all else is declined. */
+/* What the negotiation says: only binary, no go-ahead and port control are wanted; all else is
+ * declined. */
 static int option(struct link *l, struct telnet *t, uint8_t verb, uint8_t opt)
 {
         const bool wanted = opt == OPT_BINARY || opt == OPT_SGA || opt == OPT_COM_PORT;
@@ -97,7 +116,8 @@ static int take(struct link *l, struct telnet *t, uint8_t c)
         return 0;
 }
 
-/* Read once from the socket; data to buf. Returns their number (0: none among what came), 0 on timeout (*idle), or -E_LINK. */
+/* Read once from the socket; data to buf. Returns their number (0: none among what came), 0 on
+ * timeout (*idle), or -E_LINK. */
 static long pump(struct link *l, uint8_t *buf, size_t cap, unsigned timeout_ms, bool *idle)
 {
         struct telnet *t = l->ctx;
@@ -227,7 +247,8 @@ static int control(struct link *l, uint8_t value)
         return command(l, SET_CONTROL, &value, 1);
 }
 
-/* The order keeps both lines from being released at once on the way from (0,1) to (1,0): DTR goes first. */
+/* The order keeps both lines from being released at once on the way from (0,1) to (1,0): DTR goes
+ * first. */
 static int rfc2217_lines(struct link *l, bool dtr, bool rts)
 {
         struct telnet *t = l->ctx;
@@ -277,9 +298,12 @@ static const struct link_ops rfc2217 = {
 
 static int negotiate(struct link *l, unsigned baud, struct diag *d)
 {
-        static const uint8_t hello[] = { IAC, WILL, OPT_BINARY, IAC, DO, OPT_BINARY, IAC, WILL, OPT_SGA,
-                                         IAC, DO, OPT_SGA, IAC, WILL, OPT_COM_PORT };
-        static const uint8_t settings[][2] = { { SET_DATASIZE, 8 }, { SET_PARITY, 1 }, { SET_STOPSIZE, 1 } };
+        static const uint8_t hello[] = { IAC,        WILL,    OPT_BINARY, IAC,     DO,
+                                         OPT_BINARY, IAC,     WILL,       OPT_SGA, IAC,
+                                         DO,         OPT_SGA, IAC,        WILL,    OPT_COM_PORT };
+        static const uint8_t settings[][2] = { { SET_DATASIZE, 8 },
+                                               { SET_PARITY, 1 },
+                                               { SET_STOPSIZE, 1 } };
         const struct telnet *t = l->ctx;
         int rc;
 
@@ -293,7 +317,9 @@ static int negotiate(struct link *l, unsigned baud, struct diag *d)
         for (size_t i = 0; i < 3 && rc == 0; i++)
                 rc = command(l, settings[i][0], &settings[i][1], 1);
         if (rc < 0)
-                return diag_set(d, E_LINK, "the server does not speak RFC 2217; use socket:// for a plain TCP port");
+                return diag_set(
+                        d, E_LINK,
+                        "the server does not speak RFC 2217; use socket:// for a plain TCP port");
         return 0;
 }
 

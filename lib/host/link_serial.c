@@ -63,14 +63,18 @@ static int open_failed(const char *path, struct diag *d)
         case ENOENT:
         case ENODEV:
         case ENXIO:
-                return diag_set(d, E_LINK,
-                                "no such port; plug the board in ('flasher ports' lists what is there)");
+                return diag_set(
+                        d, E_LINK,
+                        "no such port; plug the board in ('flasher ports' lists what is there)");
         case EACCES:
         case EPERM:
-                return diag_set(d, E_PERM, "permission denied; add the user to the group that owns %s "
-                                           "(dialout on Debian) and log in again", path);
+                return diag_set(d, E_PERM,
+                                "permission denied; add the user to the group that owns %s "
+                                "(dialout on Debian) and log in again",
+                                path);
         case EBUSY:
-                return diag_set(d, E_BUSY, "in use by another program; close its monitor or flasher");
+                return diag_set(d, E_BUSY,
+                                "in use by another program; close its monitor or flasher");
         default:
                 return diag_set(d, E_IO, "cannot be opened: %s", strerror(errno));
         }
@@ -96,7 +100,8 @@ int link_open_serial(const char *path, unsigned baud, struct link **out, struct 
         }
         if (fstat(fd, &st) < 0 || set_rate(fd, baud) < 0) {
                 close(fd);
-                return diag_set(d, E_IO, "the port does not take %u baud; try another rate with -b", baud);
+                return diag_set(d, E_IO, "the port does not take %u baud; try another rate with -b",
+                                baud);
         }
         ioctl(fd, TIOCEXCL);
         if ((rc = link_new(fd, path, &serial, out)) < 0)
@@ -104,7 +109,8 @@ int link_open_serial(const char *path, unsigned baud, struct link **out, struct 
         return rc;
 }
 
-/* /sys/dev/char/MAJOR:MINOR/device leads to the USB interface; idVendor and idProduct lie one level above. */
+/* /sys/dev/char/MAJOR:MINOR/device leads to the USB interface; idVendor and idProduct lie one level
+ * above. */
 bool link_is_usb_jtag(const struct link *l)
 {
         struct stat st;

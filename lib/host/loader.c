@@ -72,7 +72,8 @@ static int fill(struct loader *l, uint64_t deadline)
 
         if (l->raw_at < l->raw_len)
                 return 1;
-        n = link_read(l->link, l->raw, sizeof l->raw, now < deadline ? (unsigned)(deadline - now) : 0);
+        n = link_read(l->link, l->raw, sizeof l->raw,
+                      now < deadline ? (unsigned)(deadline - now) : 0);
         l->raw_at = 0;
         l->raw_len = n > 0 ? (size_t)n : 0;
         return n > 0 ? 1 : (int)n;
@@ -94,7 +95,8 @@ static int await_answer(struct loader *l, unsigned timeout_ms)
                         continue;
                 if (rc <= 0)
                         return rc < 0 ? rc : -E_TIMEOUT;
-                rc = romldr_client_feed(&l->client, l->raw + l->raw_at, l->raw_len - l->raw_at, &used);
+                rc = romldr_client_feed(&l->client, l->raw + l->raw_at, l->raw_len - l->raw_at,
+                                        &used);
                 l->raw_at += used;
                 if (rc)
                         return 0;
@@ -141,9 +143,10 @@ static int link_gone(struct loader *l, int rc, struct diag *d)
 {
         if (rc == -E_CANCELLED)
                 return diag_set(d, E_CANCELLED, "interrupted");
-        return diag_set(d, rc == -E_TIMEOUT ? E_TIMEOUT : E_LINK,
-                        "%s: the link is gone; check cable and supply, then run the same command again",
-                        link_name(l->link));
+        return diag_set(
+                d, rc == -E_TIMEOUT ? E_TIMEOUT : E_LINK,
+                "%s: the link is gone; check cable and supply, then run the same command again",
+                link_name(l->link));
 }
 
 int loader_exchange(struct loader *l, uint8_t op, long len, unsigned timeout_ms,
@@ -164,34 +167,37 @@ int loader_exchange(struct loader *l, uint8_t op, long len, unsigned timeout_ms,
         if (rc == -E_TIMEOUT) {
                 loader_trace(l, "< nothing in %u ms", timeout_ms);
                 return diag_set(d, E_TIMEOUT,
-                                "no answer to %s within %u ms; check the cable, or try a lower rate (-b 115200)",
+                                "no answer to %s within %u ms; check the cable, or try a lower "
+                                "rate (-b 115200)",
                                 romldr_op_name(op), timeout_ms);
         }
         if (rc < 0)
                 return link_gone(l, rc, d);
-        loader_trace(l, "< %-17s status %02x %02x value %08x %s", romldr_op_name(reply->op), reply->status,
-                     reply->reason, reply->value, some_hex(reply->data, reply->len, hex));
+        loader_trace(l, "< %-17s status %02x %02x value %08x %s", romldr_op_name(reply->op),
+                     reply->status, reply->reason, reply->value,
+                     some_hex(reply->data, reply->len, hex));
         if (r)
                 *r = *reply;
         if (reply->status)
-                return diag_set(d, E_REFUSED, "%s refused (%02x): %s", romldr_op_name(op), reply->reason,
-                                romldr_reason_text(reply->reason));
+                return diag_set(d, E_REFUSED, "%s refused (%02x): %s", romldr_op_name(op),
+                                reply->reason, romldr_reason_text(reply->reason));
         return 0;
 }
 
-int loader_request(struct loader *l, uint8_t op, const uint32_t *words, size_t n, unsigned timeout_ms,
-                   struct romldr_reply *r, struct diag *d)
+int loader_request(struct loader *l, uint8_t op, const uint32_t *words, size_t n,
+                   unsigned timeout_ms, struct romldr_reply *r, struct diag *d)
 {
-        return loader_exchange(l, op, romldr_request_words(l->tx, sizeof l->tx, op, words, n), timeout_ms,
-                               r, d);
+        return loader_exchange(l, op, romldr_request_words(l->tx, sizeof l->tx, op, words, n),
+                               timeout_ms, r, d);
 }
 
 int loader_block(struct loader *l, uint8_t op, uint32_t seq, const uint8_t *data, size_t n,
                  unsigned timeout_ms, uint8_t *reason, struct diag *d)
 {
         struct romldr_reply r = { 0 };
-        const int rc = loader_exchange(l, op, romldr_request_block(l->tx, sizeof l->tx, op, seq, data, n),
-                                       timeout_ms, &r, d);
+        const int rc =
+                loader_exchange(l, op, romldr_request_block(l->tx, sizeof l->tx, op, seq, data, n),
+                                timeout_ms, &r, d);
 
         if (reason)
                 *reason = r.reason;
@@ -208,8 +214,8 @@ int loader_read_reg(struct loader *l, uint32_t addr, uint32_t *value, struct dia
         return rc;
 }
 
-int loader_write_reg(struct loader *l, uint32_t addr, uint32_t value, uint32_t mask, uint32_t delay_us,
-                     struct diag *d)
+int loader_write_reg(struct loader *l, uint32_t addr, uint32_t value, uint32_t mask,
+                     uint32_t delay_us, struct diag *d)
 {
         const uint32_t words[] = { addr, value, mask, delay_us };
 
@@ -235,8 +241,8 @@ int loader_sync(struct loader *l, unsigned tries)
                 int rc;
 
                 loader_flush(l);
-                rc = loader_exchange(l, ROMLDR_SYNC, romldr_request_sync(l->tx, sizeof l->tx), LOADER_SYNC_MS,
-                                     NULL, NULL);
+                rc = loader_exchange(l, ROMLDR_SYNC, romldr_request_sync(l->tx, sizeof l->tx),
+                                     LOADER_SYNC_MS, NULL, NULL);
                 if (rc == -E_LINK || rc == -E_CANCELLED)
                         return rc;
                 if (rc < 0)

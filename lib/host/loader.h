@@ -1,4 +1,5 @@
-/* A session with the loader in a chip's ROM (or a stub loader given as a file): connect, ask, flash, verify. */
+/* A session with the loader in a chip's ROM (or a stub loader given as a file): connect, ask,
+ * flash, verify. */
 #ifndef HOST_LOADER_H
 #define HOST_LOADER_H
 
@@ -22,8 +23,9 @@ struct loader_config {
         const struct chip *chip; /* what it has to be; NULL: whatever is there */
         unsigned baud;           /* for bulk data; 0: LOADER_BAUD */
         enum loader_before before;
-        unsigned attempts;   /* to connect; 0: 7 */
-        const char *stub;    /* esptool's JSON of a stub loader, or a folder of them (esp32c3.json); NULL: the ROM alone */
+        unsigned attempts; /* to connect; 0: 7 */
+        const char *stub;  /* esptool's JSON of a stub loader, or a folder of them (esp32c3.json);
+                              NULL: the ROM alone */
         const char *baud_memory; /* file that remembers the rate a port works at; NULL: none */
         /* callbacks, all may be NULL */
         void (*trace)(void *ctx, const char *line);
@@ -41,7 +43,8 @@ struct loader_config {
  */
 int loader_open(const struct loader_config *cfg, struct loader **out, struct diag *d);
 
-/* Leave the chip as asked, close the link, free. NULL is fine. Returns 0 or the failure of the reset. */
+/* Leave the chip as asked, close the link, free. NULL is fine. Returns 0 or the failure of the
+ * reset. */
 int loader_close(struct loader *l, enum loader_after after, struct diag *d);
 
 const struct chip *loader_chip(const struct loader *l);
@@ -62,10 +65,12 @@ int loader_read_reg(struct loader *l, uint32_t addr, uint32_t *value, struct dia
 int loader_write_reg(struct loader *l, uint32_t addr, uint32_t value, uint32_t mask,
                      uint32_t delay_us, struct diag *d);
 
-/* Raise the rate for bulk data, falling back to the highest that works. Done once; 0 also when nothing could be raised. */
+/* Raise the rate for bulk data, falling back to the highest that works. Done once; 0 also when
+ * nothing could be raised. */
 int loader_fast(struct loader *l, struct diag *d);
 
-/* After a lost or damaged answer: find the loader again without a reset. 0 or -E_TIMEOUT, -E_LINK. */
+/* After a lost or damaged answer: find the loader again without a reset. 0 or -E_TIMEOUT, -E_LINK.
+ */
 int loader_resync(struct loader *l);
 
 /* --- what it is (loader_info.c) --- */
@@ -96,7 +101,7 @@ int loader_security(struct loader *l, struct loader_security *s, struct diag *d)
 /* --- the flash chip (loader_spi.c) --- */
 
 struct loader_flash_id {
-        uint32_t id; /* JEDEC: manufacturer in the low byte, then type, then capacity */
+        uint32_t id;   /* JEDEC: manufacturer in the low byte, then type, then capacity */
         uint32_t size; /* bytes; 0: unknown */
 };
 int loader_flash_id(struct loader *l, struct loader_flash_id *id, struct diag *d);

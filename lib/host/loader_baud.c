@@ -1,4 +1,5 @@
-/* The rate for bulk data: raised after the connection stands, lowered until one works, remembered per port. */
+/* The rate for bulk data: raised after the connection stands, lowered until one works, remembered
+ * per port. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,8 @@ static unsigned recall(const struct loader *l)
 
         if (!l->cfg.baud_memory || file_load(l->cfg.baud_memory, FILE_LIMIT_KEY, &b, NULL) < 0)
                 return 0;
-        for (char *line = strtok_r((char *)b.data, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        for (char *line = strtok_r((char *)b.data, "\n", &save); line;
+             line = strtok_r(NULL, "\n", &save)) {
                 char port[128];
                 unsigned rate;
                 long long when;
@@ -64,9 +66,9 @@ static void remember(const struct loader *l, unsigned rate)
 }
 
 /*
- * What to ask the ROM for so that the line really runs at baud: some ROMs believe in another crystal
- * than there is. ESP32: the frequency it measured against its 8 MHz oscillator (RTC_CALI_CFG1 and
- * eFuse CK8M_FREQ); C2: 40 MHz assumed; C5: what PCR_SYSCLK_CONF says.
+ * What to ask the ROM for so that the line really runs at baud: some ROMs believe in another
+ * crystal than there is. ESP32: the frequency it measured against its 8 MHz oscillator
+ * (RTC_CALI_CFG1 and eFuse CK8M_FREQ); C2: 40 MHz assumed; C5: what PCR_SYSCLK_CONF says.
  */
 static int rate_to_ask(struct loader *l, unsigned baud, uint32_t *ask, struct diag *d)
 {
@@ -127,7 +129,8 @@ static int try_rate(struct loader *l, unsigned baud, struct diag *d)
         return rc;
 }
 
-/* After a rate that does not work the chip listens where nobody talks: only a reset brings it back. */
+/* After a rate that does not work the chip listens where nobody talks: only a reset brings it back.
+ */
 static int back_to_start(struct loader *l, struct diag *d)
 {
         int rc = link_baud(l->link, ROMLDR_BAUD);
@@ -152,7 +155,8 @@ int loader_fast(struct loader *l, struct diag *d)
                 return 0;
         l->fast_done = true;
         if (known && known < want) {
-                loader_note(l, "this port worked at %u baud only: not trying %u today", known, want);
+                loader_note(l, "this port worked at %u baud only: not trying %u today", known,
+                            want);
                 want = known;
         }
         for (size_t i = 0; want > ROMLDR_BAUD; i++) {

@@ -1,4 +1,5 @@
-/* From a closed port to a chip that is known: reset sequences, synchronisation, detection, the way out. */
+/* From a closed port to a chip that is known: reset sequences, synchronisation, detection, the way
+ * out. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,8 @@ static void sleep_ms(unsigned ms)
 }
 
 /*
- * Reset sequences as steps: what the two lines are, then how long. On the usual boards EN is low while
- * RTS alone is asserted, the boot pin is low while DTR alone is (both or none: neither).
+ * Reset sequences as steps: what the two lines are, then how long. On the usual boards EN is low
+ * while RTS alone is asserted, the boot pin is low while DTR alone is (both or none: neither).
  */
 struct step {
         uint8_t dtr, rts;
@@ -87,22 +88,27 @@ static void read_boot_log(struct loader *l)
 
 static int no_answer(struct loader *l, struct diag *d)
 {
-        const bool download = strstr(l->log, "waiting for download") || strstr(l->log, "wait uart") ||
-                              strstr(l->log, "wait usb");
+        const bool download = strstr(l->log, "waiting for download") ||
+                              strstr(l->log, "wait uart") || strstr(l->log, "wait usb");
 
         if (download)
-                return diag_set(d, E_TIMEOUT, "the chip waits for a download but does not hear us; "
-                                              "check the TX line of the adapter");
+                return diag_set(d, E_TIMEOUT,
+                                "the chip waits for a download but does not hear us; "
+                                "check the TX line of the adapter");
         if (strstr(l->log, "Download") && strstr(l->log, "disable"))
-                return diag_set(d, E_REFUSED, "download mode is switched off for good by an eFuse of this chip");
+                return diag_set(d, E_REFUSED,
+                                "download mode is switched off for good by an eFuse of this chip");
         if (strstr(l->log, "boot:0x"))
-                return diag_set(d, E_TIMEOUT, "the chip boots its program instead of waiting for a download; "
-                                              "hold BOOT, press and release RESET, then run this again");
+                return diag_set(d, E_TIMEOUT,
+                                "the chip boots its program instead of waiting for a download; "
+                                "hold BOOT, press and release RESET, then run this again");
         if (!link_has_lines(l->link))
-                return diag_set(d, E_TIMEOUT, "no answer, and this link cannot reset the chip; "
-                                              "hold BOOT, press and release RESET, then run this again");
-        return diag_set(d, E_TIMEOUT, "no answer from a chip; hold BOOT while it starts, "
-                                      "or try another cable, port or a lower rate");
+                return diag_set(d, E_TIMEOUT,
+                                "no answer, and this link cannot reset the chip; "
+                                "hold BOOT, press and release RESET, then run this again");
+        return diag_set(d, E_TIMEOUT,
+                        "no answer from a chip; hold BOOT while it starts, "
+                        "or try another cable, port or a lower rate");
 }
 
 int loader_connect(struct loader *l, struct diag *d)
@@ -180,20 +186,26 @@ static int detect(struct loader *l, struct diag *d)
                 }
         }
         if (rc < 0 && rc != -E_REFUSED)
-                return diag_set(d, -rc, "the chip answers SYNC but not READ_REG; try again, or a lower rate");
+                return diag_set(
+                        d, -rc,
+                        "the chip answers SYNC but not READ_REG; try again, or a lower rate");
         if (!l->chip)
                 return diag_set(d, E_UNSUPPORTED,
-                                "a chip that is not known (magic word %08x); known are %s", magic, chip_names());
+                                "a chip that is not known (magic word %08x); known are %s", magic,
+                                chip_names());
         if (l->cfg.chip && l->cfg.chip != l->chip)
-                return diag_set(d, E_VERIFY, "this is an %s, not an %s; connect the right board or leave out --chip",
-                                l->chip->name, l->cfg.chip->name);
+                return diag_set(
+                        d, E_VERIFY,
+                        "this is an %s, not an %s; connect the right board or leave out --chip",
+                        l->chip->name, l->cfg.chip->name);
         romldr_client_init(&l->client, l->rx, sizeof l->rx,
                            l->stub_met ? ROMLDR_STATUS_2 : l->chip->status_len);
         l->is_stub = l->stub_met;
         return 0;
 }
 
-/* Over the chip's own USB unit the RTC and super watchdogs run on and would reset it in the middle. */
+/* Over the chip's own USB unit the RTC and super watchdogs run on and would reset it in the middle.
+ */
 static int feed_watchdogs(struct loader *l, struct diag *d)
 {
         const struct chip *c = l->chip;
@@ -274,11 +286,13 @@ static int watchdog_reset(struct loader *l, struct diag *d)
         int rc;
 
         if (!c->wdt[0])
-                return diag_set(d, E_UNSUPPORTED, "%s cannot be reset by its watchdog; use --after hard-reset",
+                return diag_set(d, E_UNSUPPORTED,
+                                "%s cannot be reset by its watchdog; use --after hard-reset",
                                 c->name);
         if ((rc = loader_write_reg(l, c->wdt[0], c->wdt_key, UINT32_MAX, 0, d)) < 0 ||
             (rc = loader_write_reg(l, c->wdt[1] + 4, 2000, UINT32_MAX, 0, d)) < 0 ||
-            (rc = loader_write_reg(l, c->wdt[1], 1u << 31 | 5u << 28 | 1u << 8 | 2, UINT32_MAX, 0, d)) < 0)
+            (rc = loader_write_reg(l, c->wdt[1], 1u << 31 | 5u << 28 | 1u << 8 | 2, UINT32_MAX, 0,
+                                   d)) < 0)
                 return rc;
         sleep_ms(500);
         return 0;

@@ -9,7 +9,9 @@
 static int no_registers(struct loader *l, struct diag *d)
 {
         if (l->secure_download)
-                return diag_set(d, E_REFUSED, "the chip is in secure download mode: its registers cannot be read");
+                return diag_set(
+                        d, E_REFUSED,
+                        "the chip is in secure download mode: its registers cannot be read");
         return 0;
 }
 
@@ -33,7 +35,8 @@ static int mac_8266(struct loader *l, uint8_t mac[6], struct diag *d)
         else if ((w1 >> 16 & 0xff) == 1)
                 oui = 0xacd074;
         else
-                return diag_set(d, E_VERIFY, "the MAC in this chip's fuses is not readable (word %08x)", w1);
+                return diag_set(d, E_VERIFY,
+                                "the MAC in this chip's fuses is not readable (word %08x)", w1);
         mac[0] = (uint8_t)(oui >> 16);
         be16_put(mac + 1, (uint16_t)oui);
         be16_put(mac + 3, (uint16_t)w1);
@@ -69,11 +72,14 @@ int loader_read_mac(struct loader *l, uint8_t mac[6], struct diag *d)
         return read_mac(l, mac, &ext, d);
 }
 
-/* The ESP32 has its major revision in three unary bits: eFuse words 3 and 5 and a register of the APB controller. */
+/* The ESP32 has its major revision in three unary bits: eFuse words 3 and 5 and a register of the
+ * APB controller. */
 static int major_esp32(struct loader *l, uint32_t *major, struct diag *d)
 {
         static const struct chip_field bits[] = {
-                { 0x3ff5a00c, 15, 1 }, { 0x3ff5a014, 20, 1 }, { 0x3ff6607c, 31, 1 },
+                { 0x3ff5a00c, 15, 1 },
+                { 0x3ff5a014, 20, 1 },
+                { 0x3ff6607c, 31, 1 },
         };
         int rc = 0;
 
@@ -87,7 +93,8 @@ static int major_esp32(struct loader *l, uint32_t *major, struct diag *d)
         return rc;
 }
 
-/* First ESP32-S3s used the major field for something else; their block version is 1.1 and their minor one 0. */
+/* First ESP32-S3s used the major field for something else; their block version is 1.1 and their
+ * minor one 0. */
 static int quirk_s3(struct loader *l, uint32_t *major, uint32_t *minor, struct diag *d)
 {
         static const struct chip_field blk_major = { 0x6000706c, 0, 2 };
@@ -96,7 +103,8 @@ static int quirk_s3(struct loader *l, uint32_t *major, uint32_t *minor, struct d
         uint32_t b = 0;
         int rc;
 
-        if ((rc = loader_field(l, &blk_major, &a, d)) < 0 || (rc = loader_field(l, &blk_minor, &b, d)) < 0)
+        if ((rc = loader_field(l, &blk_major, &a, d)) < 0 ||
+            (rc = loader_field(l, &blk_minor, &b, d)) < 0)
                 return rc;
         if ((*minor & 7) == 0 && a == 1 && b == 1)
                 *major = *minor = 0;
@@ -138,9 +146,10 @@ static unsigned embedded(const struct chip *c, bool psram, uint32_t cap)
                 int16_t chip;
                 uint8_t psram, cap, mb;
         } table[] = {
-                { 2, 0, 1, 2 }, { 2, 0, 2, 4 }, { 2, 1, 1, 2 }, { 2, 1, 2, 4 }, { 9, 0, 1, 8 }, { 9, 0, 2, 4 },
-                { 9, 1, 1, 8 }, { 9, 1, 2, 2 }, { 12, 0, 1, 4 }, { 12, 0, 2, 2 }, { 12, 0, 3, 1 }, { 5, 0, 1, 4 },
-                { 5, 0, 2, 2 }, { 5, 0, 3, 1 }, { 5, 0, 4, 8 }, { 13, 0, 1, 4 }, { 13, 0, 2, 8 },
+                { 2, 0, 1, 2 },  { 2, 0, 2, 4 },  { 2, 1, 1, 2 }, { 2, 1, 2, 4 },  { 9, 0, 1, 8 },
+                { 9, 0, 2, 4 },  { 9, 1, 1, 8 },  { 9, 1, 2, 2 }, { 12, 0, 1, 4 }, { 12, 0, 2, 2 },
+                { 12, 0, 3, 1 }, { 5, 0, 1, 4 },  { 5, 0, 2, 2 }, { 5, 0, 3, 1 },  { 5, 0, 4, 8 },
+                { 13, 0, 1, 4 }, { 13, 0, 2, 8 },
         };
 
         for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
@@ -166,9 +175,9 @@ static int features(struct loader *l, struct loader_info *info, struct diag *d)
                         return rc;
                 snprintf(info->features, cap, "Wi-Fi%s, %s%s", word3 & 2 ? "" : ", BT",
                          word3 & 1 ? "Single Core" : "Dual Core",
-                         !(word3 & 1 << 13)  ? "" :
-                         word3 & 1 << 12     ? ", 160MHz" :
-                                               ", 240MHz");
+                         !(word3 & 1 << 13) ? ""
+                         : word3 & 1 << 12  ? ", 160MHz"
+                                            : ", 240MHz");
                 return 0;
         }
         if ((rc = loader_field(l, &c->flash_cap, &flash, d)) < 0 ||
@@ -178,11 +187,13 @@ static int features(struct loader *l, struct loader_info *info, struct diag *d)
                 n += (size_t)snprintf(info->features + n, cap - n, ", Embedded Flash %uMB",
                                       embedded(c, false, flash));
         if (embedded(c, true, psram) && n < cap)
-                snprintf(info->features + n, cap - n, ", Embedded PSRAM %uMB", embedded(c, true, psram));
+                snprintf(info->features + n, cap - n, ", Embedded PSRAM %uMB",
+                         embedded(c, true, psram));
         return 0;
 }
 
-/* Rate times divider is the clock that the UART runs from: the crystal (ESP8266: twice the crystal). */
+/* Rate times divider is the clock that the UART runs from: the crystal (ESP8266: twice the
+ * crystal). */
 static int crystal(struct loader *l, unsigned *mhz, struct diag *d)
 {
         uint32_t divider;
@@ -217,8 +228,8 @@ int loader_info(struct loader *l, struct loader_info *info, struct diag *d)
         if (c->image_id < 0)
                 snprintf(info->description, sizeof info->description, "%s", c->name);
         else
-                snprintf(info->description, sizeof info->description, "%s (revision v%u.%u)", package(c, pkg),
-                         major, minor);
+                snprintf(info->description, sizeof info->description, "%s (revision v%u.%u)",
+                         package(c, pkg), major, minor);
         if (c->image_id == 13 || c->image_id == 16 || c->image_id == 23) {
                 info->has_eui64 = true;
                 memcpy(info->eui64, info->mac, 3);
@@ -243,10 +254,12 @@ int loader_security(struct loader *l, struct loader_security *s, struct diag *d)
 
         memset(s, 0, sizeof *s);
         if (c->caps & CHIP_ROM_SECURITY) {
-                if ((rc = loader_request(l, ROMLDR_SECURITY_INFO, NULL, 0, LOADER_TIMEOUT_MS, &r, d)) < 0)
+                if ((rc = loader_request(l, ROMLDR_SECURITY_INFO, NULL, 0, LOADER_TIMEOUT_MS, &r,
+                                         d)) < 0)
                         return rc;
                 if (r.len < ROMLDR_SEC_LEN_S2)
-                        return diag_set(d, E_PROTO, "GET_SECURITY_INFO was answered with %zu bytes", r.len);
+                        return diag_set(d, E_PROTO, "GET_SECURITY_INFO was answered with %zu bytes",
+                                        r.len);
                 s->flags = le32_get(r.data + ROMLDR_SEC_FLAGS);
                 s->crypt_cnt = r.data[ROMLDR_SEC_CRYPT_CNT];
                 memcpy(s->purposes, r.data + ROMLDR_SEC_PURPOSES, sizeof s->purposes);

@@ -13,10 +13,12 @@
 
 #define MEM_END_MS 200 /* what was started may have taken the port over before it answered */
 
-int loader_mem_write(struct loader *l, uint32_t addr, const uint8_t *data, size_t len, struct diag *d)
+int loader_mem_write(struct loader *l, uint32_t addr, const uint8_t *data, size_t len,
+                     struct diag *d)
 {
         const size_t block = ROMLDR_MEM_BLOCK;
-        const uint32_t words[] = { (uint32_t)len, (uint32_t)((len + block - 1) / block), ROMLDR_MEM_BLOCK, addr };
+        const uint32_t words[] = { (uint32_t)len, (uint32_t)((len + block - 1) / block),
+                                   ROMLDR_MEM_BLOCK, addr };
         int rc = loader_request(l, ROMLDR_MEM_BEGIN, words, 4, LOADER_TIMEOUT_MS, NULL, d);
 
         for (size_t at = 0; at < len && rc == 0; at += block)
@@ -35,7 +37,8 @@ int loader_mem_run(struct loader *l, uint32_t entry, struct diag *d)
 }
 
 /* A member that holds base64: uploaded to the address in start. */
-static int upload(struct loader *l, const cJSON *o, const char *what, const char *start, struct diag *d)
+static int upload(struct loader *l, const cJSON *o, const char *what, const char *start,
+                  struct diag *d)
 {
         const cJSON *text = cJSON_GetObjectItem(o, what);
         const cJSON *addr = cJSON_GetObjectItem(o, start);
@@ -47,7 +50,8 @@ static int upload(struct loader *l, const cJSON *o, const char *what, const char
         if (!text && !strcmp(what, "data"))
                 return 0; /* a stub without data */
         if (!cJSON_IsString(text) || !cJSON_IsNumber(addr))
-                return diag_set(d, E_FORMAT, "no stub loader: '%s' or '%s' is missing", what, start);
+                return diag_set(d, E_FORMAT, "no stub loader: '%s' or '%s' is missing", what,
+                                start);
         cap = strlen(text->valuestring);
         if (!(code = malloc(cap + 1)))
                 return diag_set(d, E_NOMEM, "out of memory");
@@ -68,7 +72,8 @@ static int start_stub(struct loader *l, const cJSON *o, struct diag *d)
 
         if (!cJSON_IsNumber(entry))
                 return diag_set(d, E_FORMAT, "no stub loader: 'entry' is missing");
-        if ((rc = upload(l, o, "text", "text_start", d)) < 0 || (rc = upload(l, o, "data", "data_start", d)) < 0 ||
+        if ((rc = upload(l, o, "text", "text_start", d)) < 0 ||
+            (rc = upload(l, o, "data", "data_start", d)) < 0 ||
             (rc = loader_mem_run(l, (uint32_t)entry->valuedouble, d)) < 0)
                 return rc;
         /* the answer to MEM_END may still come before the stub's greeting */
@@ -76,7 +81,9 @@ static int start_stub(struct loader *l, const cJSON *o, struct diag *d)
                 n = loader_frame(l, LOADER_TIMEOUT_MS);
         while (n > 4 && l->rx[0] == ROMLDR_REPLY);
         if (n != 4 || memcmp(l->rx, "OHAI", 4))
-                return diag_set(d, E_TIMEOUT, "the stub loader does not start; leave it out (the ROM alone will do)");
+                return diag_set(
+                        d, E_TIMEOUT,
+                        "the stub loader does not start; leave it out (the ROM alone will do)");
         romldr_client_init(&l->client, l->rx, sizeof l->rx, ROMLDR_STATUS_2);
         l->is_stub = true;
         l->attached = false;

@@ -63,13 +63,15 @@ int ports_list(struct port_info *out, size_t cap, size_t *n, struct diag *d)
         udev_enumerate_scan_devices(all);
         udev_list_entry_foreach(e, udev_enumerate_get_list_entry(all))
         {
-                struct udev_device *dev = udev_device_new_from_syspath(udev, udev_list_entry_get_name(e));
+                struct udev_device *dev =
+                        udev_device_new_from_syspath(udev, udev_list_entry_get_name(e));
 
                 /* consoles and ptys have no parent, empty 8250 slots hang on the platform bus */
                 struct udev_device *parent = dev ? udev_device_get_parent(dev) : NULL;
                 const char *bus = parent ? udev_device_get_subsystem(parent) : NULL;
 
-                if (bus && (!strcmp(bus, "usb-serial") || !strcmp(bus, "usb")) && udev_device_get_devnode(dev)) {
+                if (bus && (!strcmp(bus, "usb-serial") || !strcmp(bus, "usb")) &&
+                    udev_device_get_devnode(dev)) {
                         if (*n < cap)
                                 describe(dev, &out[*n]);
                         (*n)++;

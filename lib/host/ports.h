@@ -8,7 +8,8 @@
 
 struct port_info {
         char path[64];     /* /dev/ttyUSB0 */
-        char by_path[192]; /* /dev/serial/by-path/…: stays with the socket it is plugged into; may be empty */
+        char by_path[192]; /* /dev/serial/by-path/…: stays with the socket it is plugged into; may
+                              be empty */
         char vendor[8], product[8]; /* hexadecimal ids of USB devices; may be empty */
         char serial[64];
         char model[128];
