@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "flasher/flasher.h"
+#include "flasher.h"
 
 #define WORDS_MAX 4096
 

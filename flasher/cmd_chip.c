@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "flasher/flasher.h"
+#include "flasher.h"
 
 const struct opt chip_id_options[] = { { 0 } };
 const struct opt read_mac_options[] = { { 0 } };

@@ -1,7 +1,7 @@
 /* erase-flash, erase-region */
 #include "base/err.h"
 #include "base/flash.h"
-#include "flasher/flasher.h"
+#include "flasher.h"
 #include "host/progress.h"
 
 static bool force, dry_run;

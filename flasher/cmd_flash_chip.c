@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "flasher/flasher.h"
+#include "flasher.h"
 #include "host/jedec.h"
 
 static int64_t bytes = 2;

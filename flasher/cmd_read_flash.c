@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "flasher/flasher.h"
+#include "flasher.h"
 #include "host/progress.h"
 
 static bool no_progress;

@@ -1,4 +1,4 @@
-#include "flasher/flasher.h"
+#include "flasher.h"
 
 static struct job job;
 static bool diff;

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "flasher/flasher.h"
+#include "flasher.h"
 
 static struct job job;
 static bool compress, ignore_encryption;

@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/flash.h"
-#include "flasher/flasher.h"
+#include "flasher.h"
 #include "fmt/espimg.h"
 #include "host/progress.h"
 

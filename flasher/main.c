@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "flasher/flasher.h"
+#include "flasher.h"
 #include "host/pool.h"
 #include "host/version.h"
 

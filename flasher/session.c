@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "flasher/flasher.h"
+#include "flasher.h"
 #include "host/ports.h"
 #include "host/progress.h"
 
