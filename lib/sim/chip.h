@@ -56,6 +56,7 @@ struct sim_chip_type {
                 uint8_t user, user1, user2, mosi_len, miso_len, w0;
                 bool addr_high; /* addresses stand in the register's upper bits */
         } spi;
+        uint32_t boot_offset;    /* of the bootloader on the flash */
         uint32_t clkdiv;         /* address of UART_CLKDIV */
         uint32_t strap;          /* address of GPIO_STRAP */
         uint32_t strap_download; /* its value with the boot pin low, and high */

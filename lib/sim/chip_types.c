@@ -126,6 +126,7 @@ const struct sim_chip_type sim_esp32 = {
                  .miso_len = 0x2c,
                  .w0 = 0x80,
                  .addr_high = true },
+        .boot_offset = 0x1000,
         .clkdiv = 0x3ff40014,
         .strap = 0x3ff44038,
         .strap_download = 0x0f,

@@ -41,3 +41,8 @@ int sim_pipe_put(struct sim_pipe *p, const uint8_t *in, size_t n, uint8_t *out, 
         }
         return p->is_cut ? -E_LINK : 0;
 }
+
+void sim_pipe_mend(struct sim_pipe *p)
+{
+        p->cut = p->is_cut = false;
+}

@@ -30,4 +30,7 @@ struct sim_pipe {
  */
 int sim_pipe_put(struct sim_pipe *p, const uint8_t *in, size_t n, uint8_t *out, size_t *passed);
 
+/* The link was plugged in again: the cut is over, the other faults stay. */
+void sim_pipe_mend(struct sim_pipe *p);
+
 #endif

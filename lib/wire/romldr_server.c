@@ -117,6 +117,26 @@ static int flash_put(struct romldr_server *s, const uint8_t *p, size_t n)
         return 0;
 }
 
+/* Erase the sectors that at (a sector's beginning) to at + size lie in. */
+static int flash_clear(struct romldr_server *s, uint32_t at, uint32_t size)
+{
+        uint32_t left = align_up(size, FLASH_SECTOR);
+        int rc = 0;
+
+        if (left > s->flash->size)
+                left = s->flash->size;
+        while (left && rc == 0) {
+                const uint32_t from = wrap(s, at);
+                const uint32_t room = s->flash->size - from;
+                const uint32_t piece = left < room ? left : room;
+
+                rc = flash_erase(s->flash, from, piece);
+                at += piece;
+                left -= piece;
+        }
+        return rc;
+}
+
 /* Handlers: an error for the reply, 0, or FATAL. */
 
 static int flash_begin(struct romldr_server *s, size_t n)
@@ -139,10 +159,7 @@ static int flash_begin(struct romldr_server *s, size_t n)
                 return ROMLDR_ERR_FAILED;
         if (at % FLASH_SECTOR || at > s->chip_size || size > s->chip_size - at)
                 return ROMLDR_ERR_FAILED;
-        for (uint32_t done = 0; done < size && done < s->flash->size; done += FLASH_SECTOR)
-                if (flash_erase(s->flash, wrap(s, at + done), FLASH_SECTOR) < 0)
-                        return ROMLDR_ERR_FAILED;
-        return 0;
+        return flash_clear(s, at, size) < 0 ? ROMLDR_ERR_FAILED : 0;
 }
 
 /* What FLASH_DATA, MEM_DATA and DEFL_DATA check alike. A bad checksum uses its number up. */

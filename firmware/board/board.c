@@ -1,0 +1,451 @@
+#include "board.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/strf.h"
+#include "host/file.h"
+#include "host/json.h"
+#include "host/report.h"
+#include "wire/romldr_client.h"
+
+#define MS          1000000ull
+#define BOOT_EVERY  (100 * MS) /* between two "invalid header" lines */
+#define IMAGE_MAGIC 0xe9u
+#define REBOOT_WAIT (500 * MS) /* of a chip that may not enter download mode */
+
+const char *board_state_name(enum board_state s)
+{
+        static const char *const names[] = { "off", "held in reset", "download", "boot", "hung" };
+
+        return names[s];
+}
+
+__attribute__((format(printf, 2, 3))) static void note(struct board *b, const char *fmt, ...)
+{
+        char *line = b->log[b->log_count++ % BOARD_LOG];
+        const int n = snprintf(line, sizeof b->log[0], "%9.3f ", (double)b->now / 1e9);
+        va_list ap;
+
+        va_start(ap, fmt);
+        vsnprintf(line + n, sizeof b->log[0] - (size_t)n, fmt, ap);
+        va_end(ap);
+}
+
+void board_print_log(const struct board *b, FILE *out)
+{
+        const unsigned first = b->log_count > BOARD_LOG ? b->log_count - BOARD_LOG : 0;
+
+        for (unsigned i = first; i < b->log_count; i++)
+                fprintf(out, "%s\n", b->log[i % BOARD_LOG]);
+}
+
+static void say(struct board *b, const void *p, size_t n)
+{
+        if (line_chip_put(&b->line, p, n, b->now, b->cpu_busy) < 0)
+                note(b, "%zu bytes lost: nobody reads the port", n);
+}
+
+static void save_efuses(struct board *b)
+{
+        uint8_t file[SIM_EFUSE_MAX];
+        struct diag d = { 0 };
+
+        b->chip.efuse_changed = false;
+        if (!b->cfg.efuse_path)
+                return;
+        sim_chip_efuse_put(&b->chip, file);
+        if (file_save(b->cfg.efuse_path, file, b->chip.type->efuse_size, FILE_PUBLIC, &d) < 0)
+                tool_error("%s", diag_text(&d));
+}
+
+/* What the ROM loader's server wants of the board. */
+
+static void on_send(void *ctx, const uint8_t *p, size_t n)
+{
+        struct board *b = ctx;
+
+        if (b->state != BOARD_OFF)
+                say(b, p, n);
+}
+
+static void on_command(struct board *b, uint8_t op, uint8_t error)
+{
+        b->commands++;
+        if (op == ROMLDR_SYNC && !b->line.chip_rate && !error) {
+                const uint32_t rate = b->line.host_rate ? b->line.host_rate : b->cfg.rate;
+
+                line_chip_rate(&b->line, rate);
+                sim_chip_rate(&b->chip, rate, false);
+        }
+        if (error)
+                note(b, "%s refused: %02x", romldr_op_name(op), error);
+        else if (op != ROMLDR_READ_REG && op != ROMLDR_WRITE_REG && op != ROMLDR_READ_FLASH_SLOW)
+                note(b, "%s", romldr_op_name(op));
+}
+
+static void restart(struct board *b, enum sim_reset_cause cause, bool download);
+
+static void on_event(void *ctx, enum romldr_event event, uint32_t arg)
+{
+        struct board *b = ctx;
+
+        switch (event) {
+        case ROMLDR_EV_COMMAND:
+                on_command(b, (uint8_t)(arg >> 8), (uint8_t)arg);
+                break;
+        case ROMLDR_EV_BAUD:
+                note(b, "rate %u", arg);
+                line_chip_rate(&b->line, arg);
+                sim_chip_rate(&b->chip, arg, true);
+                break;
+        case ROMLDR_EV_REBOOT:
+                /* the server must return first: done by the next tick */
+                b->next_boot = b->now;
+                b->state = BOARD_DEAD;
+                note(b, "reboot");
+                break;
+        case ROMLDR_EV_LEFT:
+                note(b, "left the loader");
+                break;
+        case ROMLDR_EV_RUN:
+                b->state = BOARD_DEAD;
+                note(b, "RAM code started at 0x%08x: no processor for it here", arg);
+                tool_error(
+                        "board %u: code in RAM was started at 0x%08x, but a virtual board has no "
+                        "processor for it: silent until a reset; use the ROM loader alone "
+                        "(--no-stub)",
+                        b->index, arg);
+                break;
+        case ROMLDR_EV_FAULT:
+                b->state = BOARD_DEAD;
+                note(b, "CPU exception");
+                break;
+        }
+}
+
+static int on_read(void *ctx, uint32_t addr, uint32_t *value)
+{
+        return sim_chip_read(&((struct board *)ctx)->chip, addr, value);
+}
+
+static int on_write(void *ctx, uint32_t addr, uint32_t value)
+{
+        struct board *b = ctx;
+        const int rc = sim_chip_write(&b->chip, addr, value);
+
+        if (b->chip.efuse_changed) {
+                note(b, "eFuses burnt");
+                save_efuses(b);
+        }
+        return rc;
+}
+
+static int on_ram(void *ctx, uint32_t addr, const uint8_t *p, size_t n)
+{
+        return sim_chip_write_ram(&((struct board *)ctx)->chip, addr, p, n);
+}
+
+static void on_security(void *ctx, uint8_t info[ROMLDR_SEC_LEN])
+{
+        sim_chip_security(&((struct board *)ctx)->chip, info);
+}
+
+static int on_inflate_begin(void *ctx)
+{
+        return sim_inflate_begin(&((struct board *)ctx)->chip.inflate);
+}
+
+static int on_inflate(void *ctx, const uint8_t *in, size_t n,
+                      int (*sink)(void *arg, const uint8_t *p, size_t n), void *arg)
+{
+        return sim_inflate_put(&((struct board *)ctx)->chip.inflate, in, n, sink, arg);
+}
+
+static const struct romldr_chip_ops server_ops = {
+        on_send, on_event, on_read, on_write, on_ram, on_security, on_inflate_begin, on_inflate,
+};
+
+/* What the flash tells. The ROM waits for its own flash commands, not for those of registers. */
+
+static void on_spent(void *ctx, uint32_t us)
+{
+        struct board *b = ctx;
+
+        if (!b->cfg.flash_times)
+                return;
+        if (b->flash_busy < b->now)
+                b->flash_busy = b->now;
+        b->flash_busy += us * 1000ull;
+        if (b->server.op != ROMLDR_WRITE_REG)
+                b->cpu_busy = b->flash_busy;
+}
+
+static void on_lost_power(void *ctx)
+{
+        struct board *b = ctx;
+
+        note(b, "power cut at flash operation %llu", (unsigned long long)b->flash.operations);
+        board_power_off(b);
+}
+
+static bool is_flash_busy(void *ctx)
+{
+        const struct board *b = ctx;
+
+        return b->now < b->flash_busy;
+}
+
+static int load_efuses(struct board *b, struct diag *d)
+{
+        const struct board_config *cfg = &b->cfg;
+        struct blob file;
+        uint8_t mac[6];
+        int rc;
+
+        if (!cfg->efuse_path || !file_exists(cfg->efuse_path)) {
+                sim_chip_blank_efuses(&b->chip, cfg->mac);
+        } else {
+                if ((rc = file_load(cfg->efuse_path, FILE_LIMIT_KEY, &file, d)) < 0)
+                        return rc;
+                if (file.len == b->chip.type->efuse_size)
+                        sim_chip_efuse_get(&b->chip, file.data);
+                else
+                        rc = diag_set(
+                                d, E_FORMAT,
+                                "%s: %zu bytes, but the eFuses of an %s are %u; give another file",
+                                cfg->efuse_path, file.len, b->chip.type->name,
+                                b->chip.type->efuse_size);
+                blob_free_secret(&file);
+                if (rc < 0)
+                        return rc;
+                sim_chip_mac(&b->chip, mac);
+                if (cfg->mac_given && memcmp(mac, cfg->mac, sizeof mac) != 0)
+                        return diag_set(d, E_EXISTS,
+                                        "%s: has another MAC, and eFuses do not change; leave "
+                                        "--mac out or give another file",
+                                        cfg->efuse_path);
+        }
+        if (cfg->secure_download)
+                sim_chip_burn(&b->chip, b->chip.type->secure_download);
+        if (cfg->no_download)
+                sim_chip_burn(&b->chip, b->chip.type->no_download);
+        if (b->chip.efuse_changed)
+                save_efuses(b);
+        return 0;
+}
+
+int board_init(struct board *b, unsigned index, const struct board_config *cfg, struct diag *d)
+{
+        int rc;
+
+        memset(b, 0, sizeof *b);
+        b->index = index;
+        b->cfg = *cfg;
+        b->reset.kind = cfg->reset_kind;
+        if ((rc = flash_file_open(&b->flash, cfg->flash_path, cfg->flash_size, d)) < 0)
+                return rc;
+        b->flash.spent = on_spent;
+        b->flash.lost_power = on_lost_power;
+        b->flash.ctx = b;
+        line_init(&b->line, cfg->rate);
+        b->line.pace = cfg->pace;
+        if (sim_chip_init(&b->chip, cfg->type, &b->flash.flash) < 0)
+                rc = diag_set(d, E_NOMEM, "no memory for a board");
+        else
+                rc = load_efuses(b, d);
+        if (rc < 0)
+                board_free(b);
+        return rc;
+}
+
+void board_free(struct board *b)
+{
+        sim_chip_free(&b->chip);
+        line_free(&b->line);
+        flash_file_close(&b->flash);
+}
+
+void board_power_off(struct board *b)
+{
+        b->state = BOARD_OFF;
+        b->flash.powerless = true;
+        line_purge(&b->line, true, true);
+}
+
+/* Out of reset: the ROM prints its banner and does what the straps say. */
+static void restart(struct board *b, enum sim_reset_cause cause, bool download)
+{
+        const struct sim_chip_type *type = b->cfg.type;
+        const struct romldr_refusal refusal = b->server.refusal;
+        char text[256];
+
+        b->resets++;
+        b->cpu_busy = b->flash_busy = 0;
+        sim_chip_reset(&b->chip, download);
+        b->chip.nor.busy = is_flash_busy;
+        b->chip.nor.ctx = b;
+        /* what the ROM sent before is on the wire already */
+        line_purge(&b->line, true, cause == SIM_RESET_POWER);
+        line_autobaud(&b->line);
+        say(b, text, sim_chip_banner(&b->chip, cause, text, sizeof text));
+        b->state = download ? BOARD_LOADER : BOARD_BOOT;
+        b->next_boot = b->now;
+        note(b, "reset, %s", board_state_name(b->state));
+        if (!download)
+                return;
+        if (sim_chip_fuse(&b->chip, type->no_download)) {
+                static const char refused[] = "download mode is disabled\r\n";
+
+                say(b, refused, strlen(refused));
+                b->state = BOARD_DEAD;
+                b->next_boot = b->now + REBOOT_WAIT;
+                return;
+        }
+        romldr_server_init(&b->server, type->rom, &server_ops, b, &b->flash.flash,
+                           sim_chip_fuse(&b->chip, type->secure_download));
+        b->server.refusal = refusal;
+}
+
+static bool boot_pin_low(const struct board *b)
+{
+        return b->cfg.hold_boot || b->button_until > b->now;
+}
+
+void board_reset(struct board *b, bool download, uint64_t now)
+{
+        b->now = now;
+        b->flash.powerless = false;
+        restart(b, SIM_RESET_POWER, download || boot_pin_low(b));
+}
+
+static void reset_event(struct board *b, enum sim_reset_event event)
+{
+        if (event == SIM_NOTHING || b->state == BOARD_OFF)
+                return;
+        if (event == SIM_HELD) {
+                b->state = BOARD_HELD;
+                line_purge(&b->line, true, true);
+                return;
+        }
+        restart(b, SIM_RESET_POWER, event == SIM_DOWNLOAD || boot_pin_low(b));
+}
+
+void board_lines(struct board *b, bool dtr, bool rts, uint64_t now)
+{
+        b->now = now;
+        reset_event(b, sim_reset_lines(&b->reset, dtr, rts, now / MS));
+}
+
+void board_press(struct board *b, uint64_t until)
+{
+        b->button_until = until;
+        note(b, "button pressed");
+}
+
+/*
+ * The ROM looks for an image where the bootloader belongs. Whether there is somebody to run it, the
+ * boot hook says; without one the board stands still there, as hung as a chip in endless code.
+ */
+static void try_boot(struct board *b)
+{
+        uint8_t head[4];
+        char text[40];
+
+        b->next_boot = b->now + BOOT_EVERY;
+        if (flash_read(&b->flash.flash, b->cfg.type->boot_offset, head, sizeof head) < 0)
+                return;
+        if (head[0] != IMAGE_MAGIC) {
+                say(b, text,
+                    strf(text, sizeof text, "invalid header: 0x%08x\r\n",
+                         (unsigned)le32_get(head)));
+        } else if (!b->cfg.boot || b->cfg.boot(b->cfg.boot_ctx, b) < 0) {
+                b->next_boot = 0;
+                b->state = BOARD_DEAD;
+                note(b, "an image at 0x%x, and nothing here that runs it",
+                     (unsigned)b->cfg.type->boot_offset);
+        }
+}
+
+static void chip_runs(struct board *b)
+{
+        uint8_t buf[4096];
+        size_t n;
+
+        while (b->now >= b->cpu_busy && (n = line_chip_get(&b->line, buf, sizeof buf, b->now)) > 0)
+                if (b->state == BOARD_LOADER || b->state == BOARD_DEAD)
+                        romldr_server_input(&b->server, buf, n);
+        if (b->next_boot && b->now >= b->next_boot) {
+                if (b->state == BOARD_BOOT) {
+                        try_boot(b);
+                } else if (b->state == BOARD_DEAD) {
+                        b->next_boot = 0;
+                        restart(b, SIM_RESET_SOFTWARE, b->chip.download);
+                }
+        }
+}
+
+void board_tick(struct board *b, uint64_t now)
+{
+        b->now = now;
+        if (now / MS >= sim_reset_due(&b->reset))
+                reset_event(b, sim_reset_tick(&b->reset, now / MS));
+        if (b->button_until && now >= b->button_until)
+                b->button_until = 0;
+        if (b->state != BOARD_OFF && b->state != BOARD_HELD)
+                chip_runs(b);
+        else
+                line_purge(&b->line, true, false);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+        return a < b ? a : b;
+}
+
+uint64_t board_due(const struct board *b)
+{
+        uint64_t due = line_due(&b->line);
+        const uint64_t reset = sim_reset_due(&b->reset);
+
+        /* a busy ROM does not look at its input */
+        if (due <= b->now && b->cpu_busy > b->now)
+                due = b->cpu_busy;
+        if (reset != UINT64_MAX)
+                due = earlier(due, reset * MS);
+        if (b->button_until)
+                due = earlier(due, b->button_until);
+        if (b->next_boot && (b->state == BOARD_BOOT || b->state == BOARD_DEAD))
+                due = earlier(due, b->next_boot);
+        return due;
+}
+
+void board_status(const struct board *b, FILE *out)
+{
+        struct json_writer w = { .out = out };
+        uint8_t mac[6];
+        char text[24];
+
+        sim_chip_mac(&b->chip, mac);
+        snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+                 mac[4], mac[5]);
+        json_open(&w, NULL, '{');
+        json_uint(&w, "v", 1);
+        json_uint(&w, "board", b->index);
+        json_str(&w, "chip", b->cfg.type->name);
+        json_str(&w, "mac", text);
+        json_str(&w, "state", board_state_name(b->state));
+        json_uint(&w, "rate", b->line.chip_rate);
+        json_bool(&w, "button", b->button_until != 0);
+        json_bool(&w, "output", b->output);
+        json_uint(&w, "resets", b->resets);
+        json_uint(&w, "commands", b->commands);
+        json_uint(&w, "flash_operations", b->flash.operations);
+        json_uint(&w, "bytes_in", b->line.in.bytes);
+        json_uint(&w, "bytes_out", b->line.out.bytes);
+        json_close(&w, '}');
+        fputc('\n', out);
+}

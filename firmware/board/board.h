@@ -1,0 +1,92 @@
+/* One virtual board: chip, flash, eFuses, reset circuit and button, with a serial line that leads
+ * out. */
+#ifndef BOARD_BOARD_H
+#define BOARD_BOARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/diag.h"
+#include "flash_file.h"
+#include "line.h"
+#include "sim/chip.h"
+#include "sim/reset.h"
+#include "wire/romldr_server.h"
+
+struct board;
+struct board_config {
+        const struct sim_chip_type *type;
+        const char *flash_path; /* NULL: none is kept */
+        const char *efuse_path; /* the same */
+        uint32_t flash_size;
+        uint8_t mac[6];
+        bool mac_given;
+        uint32_t rate; /* of the line at the start */
+        bool pace;
+        bool flash_times; /* erasing and writing take as long as on silicon */
+        bool hold_boot;   /* the boot button is held down: every reset enters download mode */
+        bool secure_download, no_download; /* eFuses to burn at the start */
+        enum sim_reset_kind reset_kind;
+        /* Runs the image on the flash: 0 if it does, negative if it cannot. NULL: nothing can. */
+        int (*boot)(void *ctx, struct board *b);
+        void *boot_ctx;
+};
+
+enum board_state {
+        BOARD_OFF,    /* no power */
+        BOARD_HELD,   /* EN low */
+        BOARD_LOADER, /* the ROM's download mode */
+        BOARD_BOOT,   /* the ROM looks for an image */
+        BOARD_DEAD,   /* hung, or running code that nobody can run here; until a reset */
+};
+
+#define BOARD_LOG 128 /* lines that are remembered */
+
+struct board {
+        unsigned index;
+        struct board_config cfg;
+        struct flash_file flash;
+        struct sim_chip chip;
+        struct romldr_server server;
+        struct sim_reset reset;
+        struct line line;
+        enum board_state state;
+        uint64_t now;          /* as of the last board_tick, nanoseconds */
+        uint64_t cpu_busy;     /* the ROM waits for its flash until then */
+        uint64_t flash_busy;   /* the flash chip works until then */
+        uint64_t button_until; /* 0: not pressed */
+        uint64_t next_boot;    /* when the ROM tries again */
+        uint32_t commands, resets;
+        bool output; /* the switched output of the firmware; off without one */
+        char log[BOARD_LOG][96];
+        unsigned log_count;
+};
+
+/* cfg is copied, its paths are borrowed. The board is left without power. */
+int board_init(struct board *b, unsigned index, const struct board_config *cfg, struct diag *d);
+void board_free(struct board *b);
+
+/* Power and EN: a reset that samples the boot pin (or download, once). Power comes back with it. */
+void board_reset(struct board *b, bool download, uint64_t now);
+void board_power_off(struct board *b);
+
+void board_lines(struct board *b, bool dtr, bool rts, uint64_t now);
+void board_press(struct board *b, uint64_t until);
+
+/* Everything that is due: bytes that have arrived, resets, the ROM's attempts to boot. */
+void board_tick(struct board *b, uint64_t now);
+
+/* When board_tick has something to do next; LINE_NEVER: not by itself. */
+uint64_t board_due(const struct board *b);
+
+/* "drop=100", "rx-cut=5000", "nak=7/3/0/2": see vboard(1). Text of the complaint in d. */
+int board_fault(struct board *b, const char *spec, struct diag *d);
+
+/* One object of JSON, and the log's lines, oldest first. */
+void board_status(const struct board *b, FILE *out);
+void board_print_log(const struct board *b, FILE *out);
+
+const char *board_state_name(enum board_state s);
+
+#endif
