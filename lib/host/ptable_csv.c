@@ -297,21 +297,22 @@ static void surplus_read(struct cell *c)
 static int row_read(struct ptable_rows *rows, const struct ptable_text *text)
 {
         struct cell c = { .rows = rows, .text = text };
+        const unsigned max = PTABLE_MAX - (rows->cfg->no_md5 ? 0 : 1);
 
-        if (rows->count == PTABLE_MAX)
+        if (rows->count == max)
                 return report_error(rows->r, E_NOSPACE, rows->name, text->line, 0,
-                                    "more than %u partitions: a table holds no more", PTABLE_MAX);
+                                    "more than %u partitions: a table %s MD5 sum holds no more",
+                                    max, rows->cfg->no_md5 ? "without" : "with its");
         c.row = &rows->rows[rows->count];
         *c.row = (struct ptable_row){ .line = text->line };
         for (size_t i = 0; i < PTABLE_FIELDS; i++)
-                c.row->columns[i] = i < text->count ? text->fields[i].column : 0;
+                c.row->columns[i] = i < text->count ? text->fields[i].column : text->end_column;
         name_read(&c);
         type_read(&c);
-        if (c.rc == 0 &&
-            (c.row->entry.type == PTABLE_BOOTLOADER || c.row->entry.type == PTABLE_TABLE)) {
-                if (!boot_place(&c))
+        if (c.row->entry.type == PTABLE_BOOTLOADER || c.row->entry.type == PTABLE_TABLE) {
+                if (c.rc == 0 && !boot_place(&c))
                         offset_read(&c);
-        } else {
+        } else if (text->count > PTABLE_F_SUBTYPE || c.rc == 0) {
                 offset_read(&c);
                 size_read(&c);
         }
@@ -324,13 +325,18 @@ static int row_read(struct ptable_rows *rows, const struct ptable_text *text)
 
 static void take_rows(struct ptable_file *f, const struct ptable_rows *rows)
 {
-        f->table.count = rows->count;
+        size_t n = 0;
+
         f->table.md5 = !rows->cfg->no_md5;
         for (size_t i = 0; i < rows->count; i++) {
-                f->table.entries[i] = rows->rows[i].entry;
-                f->lines[i] = rows->rows[i].line;
-                memcpy(f->columns[i], rows->rows[i].columns, sizeof f->columns[i]);
+                if (!rows->rows[i].placed)
+                        continue;
+                f->table.entries[n] = rows->rows[i].entry;
+                f->lines[n] = rows->rows[i].line;
+                memcpy(f->columns[n], rows->rows[i].columns, sizeof f->columns[n]);
+                n++;
         }
+        f->table.count = n;
 }
 
 int ptable_csv_read(struct ptable_file *f, const uint8_t *p, size_t n,

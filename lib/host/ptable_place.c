@@ -219,6 +219,7 @@ static int place_row(struct ptable_rows *rows, size_t at, uint64_t *last_end)
                         (unsigned long long)row->offset, row->entry.name);
         row->entry.offset = (uint32_t)row->offset;
         row->entry.size = (uint32_t)size;
+        row->placed = true;
         if (!ptable_row_is_primary(row))
                 *last_end = row->offset + size;
         return rc;

@@ -18,6 +18,7 @@ enum ptable_size_kind {
 struct ptable_row {
         struct ptable_entry entry; /* offset and size are filled in by the layout */
         bool has_offset;
+        bool placed; /* the layout gave it an offset and a size */
         uint64_t offset;
         enum ptable_size_kind kind;
         uint64_t size; /* bytes, end address or per cent */
