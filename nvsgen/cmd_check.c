@@ -138,7 +138,7 @@ static int run(int argc, char **argv)
                 int rc;
 
                 source.path = argv[i];
-                rc = source_open(&source, &img, &r);
+                rc = source_open(&source, &img, NULL, &r);
                 if (rc == 0)
                         rc = check(&img, &r);
                 nvs_image_free(&img);

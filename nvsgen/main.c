@@ -2,11 +2,8 @@
 #include "nvsgen.h"
 
 static const struct command *const all[] = {
-        &cmd_generate,
-        &cmd_encrypt,
-        &cmd_decrypt,
-        &cmd_generate_key,
-        &cmd_check,
+        &cmd_generate, &cmd_encrypt, &cmd_decrypt, &cmd_generate_key,
+        &cmd_dump,     &cmd_check,   &cmd_verify,  &cmd_diff,
 };
 
 int main(int argc, char **argv)

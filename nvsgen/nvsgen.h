@@ -9,7 +9,7 @@
 #include "host/report.h"
 
 extern const struct command cmd_generate, cmd_encrypt, cmd_decrypt, cmd_generate_key;
-extern const struct command cmd_check;
+extern const struct command cmd_dump, cmd_check, cmd_verify, cmd_diff;
 
 /* True if both names lead to one file that exists. */
 bool same_file(const char *a, const char *b);

@@ -1,16 +1,23 @@
 #include "show.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/utf8.h"
+#include "fmt/nvs_read.h"
 
-int source_open(const struct nvs_source *src, struct nvs_image *img, struct report *r)
+int source_open(const struct nvs_source *src, struct nvs_image *img, struct nvs_view *view,
+                struct report *r)
 {
         struct diag d = { 0 };
-        const int rc = nvs_image_load(img, src, &d);
+        int rc;
 
-        if (rc < 0)
-                report_diag(r, NULL, &d); /* names the file itself */
+        if (view)
+                memset(view, 0, sizeof *view);
+        if ((rc = nvs_image_load(img, src, &d)) < 0)
+                return report_diag(r, NULL, &d); /* names the file itself */
+        if (view && (rc = nvs_view_read(view, img, &d)) < 0)
+                report_diag(r, src->path, &d);
         return rc;
 }
 
@@ -58,5 +65,32 @@ void show_text(FILE *out, const void *text, size_t n, size_t max)
                         return;
                 }
                 fputs(shown, out);
+        }
+}
+
+const char *show_int(const struct nvs_value *v, char buf[24])
+{
+        if (v->type & 0x10)
+                snprintf(buf, 24, "%" PRId64, (int64_t)v->bits);
+        else
+                snprintf(buf, 24, "%" PRIu64, v->bits);
+        return buf;
+}
+
+void show_value(FILE *out, const struct nvs_value *v, size_t max)
+{
+        char number[24];
+
+        if (nvs_type_is_int(v->type)) {
+                fputs(show_int(v, number), out);
+        } else if (v->type == NVS_STR) {
+                show_text(out, v->data, v->len - 1, max);
+        } else {
+                const bool cut = max && v->len > max / 2;
+
+                for (size_t i = 0; i < v->len && !(cut && 2 * i + 5 > max); i++)
+                        fprintf(out, "%02x", v->data[i]);
+                if (cut)
+                        fputs("...", out);
         }
 }

@@ -625,7 +625,7 @@ static void check_undefined(struct nvs_checker *c, const struct nvs_item *it)
                      show_key(it->raw).text, it->ns);
         else
                 c->ns_used[it->ns / 8] |= (uint8_t)(1u << it->ns % 8);
-        if (it->type != NVS_BLOB_DATA)
+        if (it->type != NVS_BLOB_DATA && *table_word(c, it->raw, KIND_VALUE) == item_ref(it) + 1)
                 c->items++;
 }
 

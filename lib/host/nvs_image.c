@@ -70,13 +70,12 @@ static int choose(const struct ptable *t, const struct nvs_source *src,
         return 0;
 }
 
-/* True if the bytes begin as an NVS image does: with a page that is intact, or empty throughout. */
+/* True if the file begins with an intact NVS page: then it is no flash dump. */
 static bool begins_as_nvs(const struct blob *b)
 {
         struct nvs_page p;
 
-        return nvs_page_get(&p, b->data, b->len, 0) == 0 &&
-               (p.readable || bytes_all(p.data, NVS_PAGE_SIZE, 0xFF));
+        return nvs_page_get(&p, b->data, b->len, 0) == 0 && p.readable;
 }
 
 /* Where the image is in the file. */
