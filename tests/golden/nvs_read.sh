@@ -66,6 +66,10 @@ one() {
 # round_trip NAME IMG KEYS: image → CSV → image
 round_trip() {
         local size again=$T/again.bin args
+        if [ -z "$can_generate" ]; then
+                skip "csv $1" "this nvsgen has no generate"
+                return
+        fi
         size=$(stat -c %s "$2")
         # shellcheck disable=SC2086
         nvsgen dump --csv $3 "$2" >"$T/again.csv" 2>"$T/csv.err" || {
@@ -90,6 +94,8 @@ round_trip() {
         fi
 }
 
+can_generate=
+if nvsgen generate --help >/dev/null 2>&1; then can_generate=1; fi
 root=tests/golden
 while IFS=$'\t' read -r dir kind _ primary _; do
         case $dir in nvs/* | nvs-legacy/* | nvs-enc/* | nvs-device/*) ;; *) continue ;; esac
