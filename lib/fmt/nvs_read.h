@@ -106,7 +106,7 @@ void nvs_walk_init(struct nvs_walk *w, const uint8_t *image, size_t len, bool er
 bool nvs_walk_next(struct nvs_walk *w, struct nvs_item *it);
 
 /*
- * True if every written entry is damaged and none has the key field that a plain one has: an
+ * True if every written entry is damaged and hardly one has the type and key of a plain entry: an
  * encrypted image, or one decrypted with another key. False for an image without entries.
  */
 bool nvs_looks_encrypted(const uint8_t *image, size_t len);

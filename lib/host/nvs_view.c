@@ -11,6 +11,23 @@
 #include "fmt/nvs_store.h"
 #include "fmt/nvs_write.h"
 
+/* Which namespace indexes a firmware gets when it opens the namespace by its name. */
+enum reach { REACH_UNKNOWN, REACH_YES, REACH_NO };
+
+/*
+ * A name may be defined twice (package 0.2.0 does so with a namespace that is reopened): then
+ * opening it gives one index, and the entries of the other can be listed but not read.
+ */
+static bool reachable(struct nvs_store *s, const struct nvs_store_entry *e, uint8_t reach[256])
+{
+        if (!e->ns[0])
+                return false;
+        if (reach[e->ns_index] == REACH_UNKNOWN)
+                reach[e->ns_index] =
+                        nvs_store_open(s, e->ns, false) == e->ns_index ? REACH_YES : REACH_NO;
+        return reach[e->ns_index] == REACH_YES;
+}
+
 /* A copy of the data behind an entry; an empty blob has one byte, so that data is never NULL. */
 static int copy_data(struct nvs_value *v, const uint8_t *data, size_t len)
 {
@@ -50,8 +67,6 @@ static int read_value(struct nvs_value *v, struct nvs_store *s, const struct nvs
 
         memset(v, 0, sizeof *v);
         v->type = e->type;
-        if (!e->ns[0])
-                return -E_NOTFOUND;
         if (nvs_page_get(&page, img->data, img->len, e->offset / NVS_PAGE_SIZE) < 0)
                 return -E_BUG;
         nvs_item_get(&it, &page,
@@ -90,12 +105,13 @@ static int list(struct nvs_view *v, struct nvs_store *s, const struct nvs_image 
         struct nvs_store_iter it = { 0 };
         struct nvs_store_entry e;
         struct nvs_store_stats stats;
+        uint8_t reach[256] = { REACH_UNKNOWN };
         int rc;
 
         while ((rc = nvs_store_next(s, &it, &e)) > 0) {
-                struct nvs_value value;
+                struct nvs_value value = { 0 };
 
-                rc = read_value(&value, s, img, &e);
+                rc = reachable(s, &e, reach) ? read_value(&value, s, img, &e) : -E_NOTFOUND;
                 if (rc == -E_NOMEM)
                         return rc;
                 if (rc < 0) {

@@ -27,7 +27,7 @@ one() {
         keys=$(keys_of "$dir")
         # shellcheck disable=SC2086
         run nvsgen dump --json $keys "$img"
-        if grep -q '"error"' "$dir/device.json"; then
+        if grep -q '^{"error"' "$dir/device.json"; then
                 # the device refuses this key file; ours is refused too, or is the 64-byte kind that
                 # only the generator takes
                 case $2 in
@@ -36,12 +36,14 @@ one() {
                 esac
                 return
         fi
-        if [ "$kind" = silent-wrong ] && [ "$status" -ne 0 ]; then
-                fail "dump $2" "status $status" "$(cat "$T/stderr")"
+        case $2 in
+        *decrypt-plain-image) # garbage, in which a device finds nothing: here it is said
+                expect "dump $2" 1 'encrypted'
                 return
-        fi
+                ;;
+        esac
         entries "$T/stdout" >"$T/ours"
-        entries "$dir/device.json" >"$T/theirs"
+        entries "$dir/device.json" | grep -v '"error":' >"$T/theirs"
         # ESP-IDF reads blobs of version 1 and does not list them; here they are listed
         if grep -q '"version": 1' "$T/stdout"; then
                 grep -v '"type":"blob"' "$T/ours" >"$T/listed"
