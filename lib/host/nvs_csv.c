@@ -236,10 +236,18 @@ static int check_width(struct loader *l, const struct csv_row *row, const struct
         return 0;
 }
 
+/* The row that has this key in the current namespace already, or NULL. */
+static struct nvs_row *row_before(const struct loader *l, const char *key)
+{
+        const uint32_t before = l->slot_count ? *slot_find(l, l->ns, key) : 0;
+
+        return before ? &l->rows->rows[before - 1] : NULL;
+}
+
 static int check_key(struct loader *l, const struct csv_field *f)
 {
         const bool wifi = !strcmp(f->text, "sta.ssid") || !strcmp(f->text, "sta.pswd");
-        uint32_t before;
+        const struct nvs_row *before;
 
         if (check_name(l, f, "key") < 0)
                 return -E_RANGE;
@@ -256,15 +264,13 @@ static int check_key(struct loader *l, const struct csv_field *f)
                         l, E_UNSUPPORTED, f, f->text,
                         "a key of the Wi-Fi library, to which Espressif's generator adds three "
                         "blobs in any namespace: rename it, or put it into " WIFI_NAMESPACE);
-        if (!l->slot_count || !(before = *slot_find(l, l->ns, f->text)))
+        before = row_before(l, f->text);
+        if (!before || !before->line)
                 return 0;
         return report_error(
                 l->r, E_EXISTS, l->file, f->line, f->column,
-                l->rows->rows[before - 1].line
-                        ? "%s: the namespace %s has this key already, at %s:%u; remove one of them"
-                        : "%s: the namespace %s got this key already with sta.ssid or sta.pswd, at "
-                          "%s; move this row above them",
-                f->text, l->ns, l->rows->rows[before - 1].file, l->rows->rows[before - 1].line);
+                "%s: the namespace %s has this key already, at %s:%u; remove one of them", f->text,
+                l->ns, before->file, before->line);
 }
 
 /* Reading goes on after an error in a row, so that all are told in one run. */
@@ -282,6 +288,7 @@ static void data_row(struct loader *l, const struct csv_row *row, const struct c
                 .at = { l->file, value ? value->line : row->line, value ? value->column : 0 },
         };
         struct nvs_value v;
+        struct nvs_row *brought;
         const bool key_ok = check_key(l, key) == 0;
         int is_file;
 
@@ -293,6 +300,14 @@ static void data_row(struct loader *l, const struct csv_row *row, const struct c
                 return;
         if (!key_ok) {
                 nvs_value_free(&v);
+                return;
+        }
+        if ((brought = row_before(l, key->text))) {
+                /* the file's own value, in the place of the one that sta.ssid brought */
+                nvs_value_free(&brought->value);
+                brought->value = v;
+                brought->file = l->file;
+                brought->line = row->line;
                 return;
         }
         if (row_add(l, key->text, &v, row->line) < 0 || l->wifi_done)
