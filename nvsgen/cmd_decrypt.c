@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "fmt/nvs_read.h"
 #include "host/file.h"
 #include "host/nvs_keyfile.h"
 #include "nvsgen.h"
@@ -10,34 +11,45 @@
 static const char *outdir;
 static bool quiet;
 
-/* What the image is before (must be encrypted) and after (must be readable). */
-static int decrypt(const char *input, struct blob *image, const struct nvs_keys *keys,
-                   struct report *r)
+/* The image must be an encrypted one before, and readable afterwards. */
+static int check_before(const char *input, const struct blob *image, struct report *r)
 {
-        struct crypt_xts xts;
-        int rc;
+        const uint32_t pages = nvs_page_count(image->len);
+        struct nvs_walk walk;
+        struct nvs_item item;
+        struct nvs_page page;
+        bool any = false;
 
         if (!image->len || image->len % NVS_PAGE_SIZE)
                 return report_error(r, E_TRUNC, input, 0, 0,
                                     "%zu bytes: an NVS image has a multiple of 0x1000", image->len);
-        switch (nvs_image_look(image->data, image->len)) {
-        case NVS_LOOK_NOT_NVS:
+        for (uint32_t i = 0; i < pages && !any; i++)
+                any = nvs_page_get(&page, image->data, image->len, i) == 0 && page.readable;
+        if (!any)
                 return report_error(r, E_FORMAT, input, 0, 0,
                                     "no NVS image: it has no page with a valid header");
-        case NVS_LOOK_PLAIN:
+        nvs_walk_init(&walk, image->data, image->len, false);
+        if (nvs_walk_next(&walk, &item) && !nvs_looks_encrypted(image->data, image->len))
                 return report_error(r, E_FORMAT, input, 0, 0,
                                     "is not encrypted: its entries can be read as they are");
-        case NVS_LOOK_EMPTY:
-        case NVS_LOOK_GARBLED:
-                break;
-        }
+        return 0;
+}
+
+static int decrypt(const char *input, struct blob *image, const struct nvs_keys *keys,
+                   struct report *r)
+{
+        struct crypt_xts xts;
+        int rc = check_before(input, image, r);
+
+        if (rc < 0)
+                return rc;
         if ((rc = crypt_xts_init(&xts, keys->bytes)) == 0) {
                 rc = nvs_image_decrypt(image->data, image->len, &xts);
                 crypt_xts_free(&xts);
         }
         if (rc < 0)
                 return report_error(r, -rc, input, 0, 0, "decryption failed: %s", err_text(rc));
-        if (nvs_image_look(image->data, image->len) == NVS_LOOK_GARBLED)
+        if (nvs_looks_encrypted(image->data, image->len))
                 return report_error(r, E_KEY, input, 0, 0,
                                     "wrong key: the entries stay unreadable");
         return 0;

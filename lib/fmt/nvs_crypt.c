@@ -120,36 +120,3 @@ int nvs_image_decrypt(uint8_t *image, size_t len, const struct crypt_xts *xts)
 {
         return each_written_slot(image, len, xts, crypt_xts_decrypt);
 }
-
-/* The first written entry of a page is an item's head: data never stands without it. */
-static int first_entry_ok(const uint8_t *page)
-{
-        for (unsigned i = 0; i < NVS_PAGE_ENTRIES; i++) {
-                const uint8_t *e = page + NVS_ENTRIES_AT + i * NVS_ENTRY_SIZE;
-
-                if (slot_state(page, i) == NVS_SLOT_WRITTEN)
-                        return le32_get(e + NVS_ENT_CRC) == crc32_le(crc32_esp(e, NVS_ENT_CRC),
-                                                                     e + NVS_ENT_KEY,
-                                                                     NVS_ENTRY_SIZE - NVS_ENT_KEY);
-        }
-        return -1;
-}
-
-enum nvs_look nvs_image_look(const uint8_t *image, size_t len)
-{
-        bool page_seen = false;
-        bool entry_seen = false;
-
-        for (size_t at = 0; at + NVS_PAGE_SIZE <= len; at += NVS_PAGE_SIZE) {
-                int ok;
-
-                if (!page_has_header(image + at))
-                        continue;
-                page_seen = true;
-                if ((ok = first_entry_ok(image + at)) > 0)
-                        return NVS_LOOK_PLAIN;
-                if (ok == 0)
-                        entry_seen = true;
-        }
-        return entry_seen ? NVS_LOOK_GARBLED : page_seen ? NVS_LOOK_EMPTY : NVS_LOOK_NOT_NVS;
-}

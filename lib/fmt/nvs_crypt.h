@@ -43,14 +43,4 @@ int nvs_keys_from_hmac(struct nvs_keys *k, const uint8_t hmac_key[NVS_HMAC_KEY_L
 int nvs_image_encrypt(uint8_t *image, size_t len, const struct crypt_xts *xts);
 int nvs_image_decrypt(uint8_t *image, size_t len, const struct crypt_xts *xts);
 
-/* What an image is by its first entries' checksums: tells a plain image from an encrypted one, and
- * a right key from a wrong one. */
-enum nvs_look {
-        NVS_LOOK_NOT_NVS, /* no page with a valid header */
-        NVS_LOOK_EMPTY,   /* pages, but no entry */
-        NVS_LOOK_PLAIN,   /* a page begins with a readable entry */
-        NVS_LOOK_GARBLED  /* entries, but unreadable: encrypted, or decrypted with the wrong key */
-};
-enum nvs_look nvs_image_look(const uint8_t *image, size_t len);
-
 #endif

@@ -97,6 +97,11 @@ static void on_field(void *text, size_t len, void *ctx)
         if (rd->rc < 0 || rd->ended >= rd->begun)
                 return;
         f = &rd->fields[rd->ended++];
+        if (len > CSV_FIELD_MAX) {
+                rd->rc = report_error(rd->r, E_RANGE, rd->name, f->line, f->column,
+                                      "field over 1 MiB: put it into a file of its own");
+                return;
+        }
         f->text = rd->arena + rd->arena_used;
         f->len = len;
         if (len)

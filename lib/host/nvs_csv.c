@@ -377,28 +377,35 @@ static int on_row(void *ctx, const struct csv_row *row)
         return l->r->first_code == E_NOMEM ? -E_NOMEM : 0;
 }
 
-static void load_file(struct loader *l, const char *path)
+/* One file, whose text is there. */
+static void load_text(struct loader *l, const char *text, size_t len)
 {
         const struct csv_config cfg = { .comments = true };
         const size_t before = l->rows->count;
-        struct diag d = { 0 };
-        struct blob text;
-        unsigned errors = l->r->errors;
+        const unsigned errors = l->r->errors;
 
-        l->file = strcmp(path, "-") ? path : "stdin";
         l->width = 0;
-        if (file_load(path, FILE_LIMIT_TEXT, &text, &d) < 0) {
-                report_diag(l->r, NULL, &d);
-                return;
-        }
-        l->dir = path_dir(path);
-        csv_read(l->file, (const char *)text.data, text.len, &cfg, on_row, l, l->r);
+        csv_read(l->file, text, len, &cfg, on_row, l, l->r);
         if (!l->width && l->r->errors == errors)
                 report_error(l->r, E_FORMAT, l->file, 0, 0,
                              "empty: the first row must be key,type,encoding,value");
         else if (l->rows->count == before && l->r->errors == errors)
                 report_error(l->r, E_FORMAT, l->file, 0, 0,
                              "has no rows behind its header: the image would hold nothing");
+}
+
+static void load_file(struct loader *l, const char *path)
+{
+        struct diag d = { 0 };
+        struct blob text;
+
+        l->file = strcmp(path, "-") ? path : "stdin";
+        if (file_load(path, FILE_LIMIT_TEXT, &text, &d) < 0) {
+                report_diag(l->r, NULL, &d);
+                return;
+        }
+        l->dir = path_dir(path);
+        load_text(l, (const char *)text.data, text.len);
         free(l->dir);
         blob_free_secret(&text);
 }
@@ -412,6 +419,18 @@ int nvs_rows_load(struct nvs_rows *rows, const char *const *paths, size_t count,
         memset(rows, 0, sizeof *rows);
         for (size_t i = 0; i < count; i++)
                 load_file(&l, paths[i]);
+        free(l.slots);
+        return r->errors == errors ? 0 : -r->first_code;
+}
+
+int nvs_rows_load_mem(struct nvs_rows *rows, const char *name, const char *text, size_t len,
+                      struct report *r)
+{
+        struct loader l = { .rows = rows, .r = r, .version = 2, .file = name };
+        const unsigned errors = r->errors;
+
+        memset(rows, 0, sizeof *rows);
+        load_text(&l, text, len);
         free(l.slots);
         return r->errors == errors ? 0 : -r->first_code;
 }

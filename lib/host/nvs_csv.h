@@ -109,6 +109,9 @@ struct nvs_rows {
  */
 int nvs_rows_load(struct nvs_rows *rows, const char *const *paths, size_t count, unsigned version,
                   struct report *r);
+/* The same of one text in memory, for version 2; name is what messages call it. */
+int nvs_rows_load_mem(struct nvs_rows *rows, const char *name, const char *text, size_t len,
+                      struct report *r);
 void nvs_rows_free(struct nvs_rows *rows);
 
 /* Write all rows into an image under construction, namespaces included. */

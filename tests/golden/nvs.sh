@@ -8,7 +8,7 @@
 kinder='
 nvs-legacy/019-ns-reopened | | rows of a reopened namespace go to it
 nvs-errors/027-int-0x10 | s/0x10/16/ | a hexadecimal integer
-nvs-errors/042-string-3968 | | the library of the device reads it (nvs-device/022)
+nvs-errors/042-string-3968 | | the library of the device holds 4000 bytes (nvs-device/022: one more is too long)
 nvs-errors/043-string-3999 | | the same, the longest there is
 nvs-errors/055-csv-bom | s/^\xef\xbb\xbf// | a byte order mark, with a note
 nvs-errors/060-semicolons | s/;/,/g | what a spreadsheet writes, with a note
