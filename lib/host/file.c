@@ -169,16 +169,17 @@ static char *resolve(const char *path)
         return strdup(path);
 }
 
+static atomic_uint temp_serial;
+
 static int open_temp(const char *path, enum file_mode mode, char **temp)
 {
-        static atomic_uint serial;
         char *dir = path_dir(path);
         int fd = -1;
 
         for (int i = 0; dir && i < 100 && fd < 0; i++) {
                 free(*temp);
                 if (asprintf(temp, "%s/" TEMP_PREFIX "%ld-%u" TEMP_SUFFIX, dir, (long)getpid(),
-                             atomic_fetch_add(&serial, 1)) < 0) {
+                             atomic_fetch_add(&temp_serial, 1)) < 0) {
                         *temp = NULL;
                         break;
                 }
@@ -369,6 +370,32 @@ int file_save_fast(const char *path, const void *data, size_t len, enum file_mod
                    struct diag *d)
 {
         return save(path, data, len, mode, false, d);
+}
+
+int file_save_at(int dir, const char *name, const void *data, size_t len, enum file_mode mode,
+                 struct diag *d)
+{
+        char temp[48];
+        int fd;
+        int e = 0;
+
+        do {
+                snprintf(temp, sizeof temp, TEMP_PREFIX "%ld-%u" TEMP_SUFFIX, (long)getpid(),
+                         atomic_fetch_add(&temp_serial, 1));
+                fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                            mode == FILE_SECRET ? 0600 : 0666);
+        } while (fd < 0 && errno == EEXIST);
+        if (fd < 0)
+                return fail(d, name, "create", errno);
+        e = write_all(fd, data, len);
+        if (close(fd) < 0 && !e)
+                e = errno;
+        if (!e && renameat(dir, temp, dir, name) < 0)
+                e = errno;
+        if (!e)
+                return 0;
+        unlinkat(dir, temp, 0);
+        return fail(d, name, "write", e);
 }
 
 int file_sync_tree(const char *dir, struct diag *d)

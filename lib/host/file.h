@@ -51,6 +51,10 @@ int file_save_fast(const char *path, const void *data, size_t len, enum file_mod
                    struct diag *d);
 int file_sync_tree(const char *dir, struct diag *d);
 
+/* file_save_fast for name inside an open folder, with nothing followed and little to do per file. */
+int file_save_at(int dir, const char *name, const void *data, size_t len, enum file_mode mode,
+                 struct diag *d);
+
 /*
  * A file written piece by piece with the same promise. Use: open, write through f, commit; abandon
  * (also after a failed commit) removes the temporary. Opaque.

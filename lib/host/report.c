@@ -29,7 +29,7 @@ static int count_error(struct report *r, int code)
 {
         if (!r->errors++)
                 r->first_code = code;
-        return r->errors <= (r->limit ? r->limit : REPORT_LIMIT);
+        return !r->silent && r->errors <= (r->limit ? r->limit : REPORT_LIMIT);
 }
 
 int report_error(struct report *r, int code, const char *file, uint32_t line, uint32_t column,
@@ -68,7 +68,7 @@ void report_note(struct report *r, const char *file, uint32_t line, uint32_t col
         va_list ap;
 
         pthread_mutex_lock(&lock);
-        if (r->notes++ < REPORT_LIMIT && !r->quiet_notes) {
+        if (r->notes++ < REPORT_LIMIT && !r->quiet_notes && !r->silent) {
                 print_place(file, line, column);
                 fputs("note: ", stderr);
                 va_start(ap, fmt);
@@ -83,7 +83,7 @@ int report_finish(struct report *r)
 {
         const unsigned limit = r->limit ? r->limit : REPORT_LIMIT;
 
-        if (r->errors > limit)
+        if (r->errors > limit && !r->silent)
                 fprintf(stderr, "%s: %u more errors not shown; mend these first\n", tool_name(),
                         r->errors - limit);
         return r->errors ? -r->first_code : 0;

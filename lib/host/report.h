@@ -17,6 +17,7 @@ struct report {
         int first_code;   /* E_XXX of the first error, 0 if none */
         unsigned limit;   /* 0: REPORT_LIMIT */
         bool quiet_notes; /* -q: notes are counted, not printed */
+        bool silent;      /* nothing is printed, all is counted: to try something first */
 };
 
 /*
