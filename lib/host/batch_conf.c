@@ -1,5 +1,6 @@
 #include "host/batch_conf.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -446,6 +447,9 @@ static int bind_fileid(struct batch_conf *c, const struct csv_row *header, const
                         break;
                 }
         }
+        if (c->fileid_column >= 0 && c->columns[c->fileid_column].gen.kind == BATCH_GEN_RANDOM)
+                return report_error(r, E_INVAL, c->name, c->columns[c->fileid_column].line, 0,
+                                    "%s: --fileid would put a random secret into file names; take another column", fileid);
         if (c->fileid >= 0 || c->fileid_column >= 0)
                 return 0;
         return report_error(r, E_NOTFOUND, values_name, header->line, 0,

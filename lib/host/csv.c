@@ -285,7 +285,7 @@ static int check_text(struct reader *rd, const char *text, size_t len)
                                     "iconv -f UTF-16 -t UTF-8");
         if (!bad)
                 return 0;
-        rd->line = 1;
+        rd->line = rd->cfg->first_line ? rd->cfg->first_line : 1;
         rd->counted = text;
         rd->column = 1;
         for (const char *p = text; p < bad; p++)
@@ -339,7 +339,7 @@ int csv_read(const char *name, const char *text, size_t len, const struct csv_co
                 return 0;
         if (check_text(&rd, text, len) < 0)
                 return -r->first_code;
-        rd.line = 0;
+        rd.line = cfg->first_line ? cfg->first_line - 1 : 0;
         size = len;
         copy = copy_text(cfg, text, &size);
         rd.arena = malloc(size + 1);

@@ -37,6 +37,7 @@ struct csv_config {
                                 newlines) */
         char delimiter; /* 0: ',' — or ';' or tab where the first row shows that a spreadsheet used
                            it (with a note) */
+        uint32_t first_line; /* number of the text's first line, where it is a piece of a file; 0: 1 */
 };
 
 /*
