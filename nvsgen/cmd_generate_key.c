@@ -8,22 +8,27 @@
 static struct key_request request;
 static bool quiet;
 
-static int run(int argc, char **argv)
+int generate_key(const struct key_request *q, bool say_nothing)
 {
         struct report r = { 0 };
         struct nvs_keys keys;
         char *path = NULL;
-        int status = key_request_check(&request);
+        int status = key_request_check(q);
 
-        (void)argc;
-        (void)argv;
         if (status)
                 return status;
-        if (key_request_make(&request, &keys, &path, &r) == 0 && !quiet)
+        if (key_request_make(q, &keys, &path, &r) == 0 && !say_nothing)
                 printf("%s: %u bytes, 64 of them the keys; keep it secret\n", path, NVS_KEYS_SIZE);
         wipe(&keys, sizeof keys);
         free(path);
         return err_status(report_finish(&r));
+}
+
+static int run(int argc, char **argv)
+{
+        (void)argc;
+        (void)argv;
+        return generate_key(&request, quiet);
 }
 
 static const struct opt options[] = {

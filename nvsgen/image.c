@@ -26,7 +26,7 @@ static bool is_size_word(const char *word)
         return isdigit((unsigned char)*word) && !strpbrk(word, "./");
 }
 
-static int check_size(struct image_request *q)
+int image_request_size(struct image_request *q)
 {
         if (!q->size_text) {
                 q->size = q->table ? 0 : SIZE_DEFAULT;
@@ -49,7 +49,7 @@ static int check_size(struct image_request *q)
         return 0;
 }
 
-static int check_version(struct image_request *q)
+int image_request_version(struct image_request *q)
 {
         const char *v = q->version ? q->version : "2";
 
@@ -93,9 +93,9 @@ int image_request_words(struct image_request *q, int argc, char **argv)
                 return usage_error("--partition needs --partition-table");
         if (!q->output)
                 q->output = argv[--argc];
-        if ((rc = add_inputs(&q->inputs, argc, argv)) != 0 || (rc = check_version(q)) != 0)
+        if ((rc = add_inputs(&q->inputs, argc, argv)) != 0 || (rc = image_request_version(q)) != 0)
                 return rc;
-        return check_size(q);
+        return image_request_size(q);
 }
 
 /* The partition named, or the only one for NVS. */
@@ -122,8 +122,8 @@ static const struct ptable_entry *choose_partition(const struct ptable_file *f,
         return NULL;
 }
 
-static int partition_size(const struct image_request *q, uint64_t *size, bool *readonly,
-                          struct report *r)
+int image_partition_size(const struct image_request *q, uint64_t *size, bool *readonly,
+                         struct report *r)
 {
         const struct ptable_config cfg = { 0 };
         const struct ptable_entry *e = NULL;
@@ -171,7 +171,7 @@ int image_make(const struct image_request *q, struct image *im, struct report *r
         int rc = nvs_rows_load(&rows, q->inputs.items, q->inputs.count, q->version_number, r);
 
         memset(im, 0, sizeof *im);
-        if (q->table && partition_size(q, &size, &readonly, r) < 0)
+        if (q->table && image_partition_size(q, &size, &readonly, r) < 0)
                 rc = -r->first_code;
         if (rc == 0 && (rc = build(q, &rows, size, im, r)) == 0 && size < NVS_SIZE_MIN)
                 report_note(r, NULL, 0, 0,

@@ -46,6 +46,14 @@ struct image_request {
  */
 int image_request_words(struct image_request *q, int argc, char **argv);
 
+/* Of these, the version and the size alone; the same results. */
+int image_request_version(struct image_request *q);
+int image_request_size(struct image_request *q);
+
+/* The size of the partition that the options name; errors go to r. */
+int image_partition_size(const struct image_request *q, uint64_t *size, bool *readonly,
+                         struct report *r);
+
 /* A finished image. */
 struct image {
         uint8_t *data; /* owned */

@@ -35,4 +35,7 @@ int key_request_check(const struct key_request *q);
 int key_request_make(const struct key_request *q, struct nvs_keys *k, char **path,
                      struct report *r);
 
+/* The command generate-key: returns an exit status. */
+int generate_key(const struct key_request *q, bool say_nothing);
+
 #endif

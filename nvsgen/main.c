@@ -2,7 +2,7 @@
 #include "nvsgen.h"
 
 static const struct command *const all[] = {
-        &cmd_generate, &cmd_encrypt, &cmd_decrypt, &cmd_generate_key,
+        &cmd_generate, &cmd_encrypt, &cmd_decrypt, &cmd_generate_key, &cmd_batch,
         &cmd_dump,     &cmd_check,   &cmd_verify,  &cmd_diff,
 };
 

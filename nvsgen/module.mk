@@ -1,3 +1,5 @@
 TOOLS      += nvsgen
 nvsgen_SRC := $(wildcard nvsgen/*.c)
-MAN        += man/nvsgen.1
+nvsgen_PC  := libcrypto
+UNIT_PC    += $(nvsgen_PC)
+MAN        += man/nvsgen.1 man/fctry-batch.5

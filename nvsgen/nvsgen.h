@@ -10,6 +10,7 @@
 
 extern const struct command cmd_generate, cmd_encrypt, cmd_decrypt, cmd_generate_key;
 extern const struct command cmd_dump, cmd_check, cmd_verify, cmd_diff;
+extern const struct command cmd_batch;
 
 /* True if both names lead to one file that exists. */
 bool same_file(const char *a, const char *b);

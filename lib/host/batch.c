@@ -37,7 +37,7 @@ struct run {
         char mark[SHA256_HEX_LEN];         /* hash of the whole job */
         struct batch_set seen;
         char *issued_path;
-        bool issued_there;  /* PREFIX-values.csv */
+        bool issued_there; /* PREFIX-values.csv */
         bool issue_needed;
         struct file_writer *issued_out;
         struct batch_manifest manifest;
@@ -64,7 +64,8 @@ struct row_context {
 static bool is_blank(const struct csv_row *row)
 {
         for (size_t i = 0; i < row->count; i++)
-                if (row->fields[i].quoted || row->fields[i].text[strspn(row->fields[i].text, " \t")])
+                if (row->fields[i].quoted ||
+                    row->fields[i].text[strspn(row->fields[i].text, " \t")])
                         return false;
         return true;
 }
@@ -80,7 +81,8 @@ static int on_row(void *ctx, const struct csv_row *row)
         if ((row->count == 1 || c->job->delimiter == '\t') && is_blank(row))
                 return 0;
         if (n >= it->values.records)
-                return report_error(c->r, E_BUG, c->job->cfg->values, row->line, 0, "read in another way than it was counted");
+                return report_error(c->r, E_BUG, c->job->cfg->values, row->line, 0,
+                                    "read in another way than it was counted");
         if (n < it->issued.rows)
                 issued = (const char *const *)&it->issued.cells[n * it->issued.width];
         it->units[n].index = it->values.first - 1 + n; /* the heading is a record too */
@@ -99,7 +101,9 @@ static void item_clear(struct item *it)
 
 static int item_do(struct run *b, struct batch_worker *w, struct item *it, struct report *r)
 {
-        const struct csv_config cfg = { .comments = true, .delimiter = b->job.delimiter, .first_line = it->values.line };
+        const struct csv_config cfg = { .comments = true,
+                                        .delimiter = b->job.delimiter,
+                                        .first_line = it->values.line };
         struct row_context c = { &b->job, w, it, r };
         int rc = 0;
 
@@ -107,9 +111,11 @@ static int item_do(struct run *b, struct batch_worker *w, struct item *it, struc
         if (it->issued_text.len)
                 rc = batch_issued_parse(&b->job, b->issued_path, &it->issued_text, &it->issued, r);
         if (rc == 0 && it->values.len)
-                rc = csv_read(b->job.cfg->values, it->values.text, it->values.len, &cfg, on_row, &c, r);
+                rc = csv_read(b->job.cfg->values, it->values.text, it->values.len, &cfg, on_row, &c,
+                              r);
         if (rc == 0 && it->count != it->values.records)
-                rc = report_error(r, E_BUG, b->job.cfg->values, it->values.line, 0, "read in another way than it was counted");
+                rc = report_error(r, E_BUG, b->job.cfg->values, it->values.line, 0,
+                                  "read in another way than it was counted");
         return rc;
 }
 
@@ -154,13 +160,15 @@ static int settle_unique(struct run *b, const struct batch_unit *u)
                 if (stem)
                         report_error(b->r, E_EXISTS, b->job.cfg->values, u->line, 0,
                                      "%s: the same file name as line %" PRId64
-                                     " (names that differ in case only are one on other systems); every device "
+                                     " (names that differ in case only are one on other systems); "
+                                     "every device "
                                      "needs its own %s",
                                      u->stem, before, b->job.cfg->fileid);
                 else
                         report_error(b->r, E_EXISTS, b->job.cfg->values, u->line, 0,
-                                     "%s: the same value as in line %" PRId64 ", but the rule is unique", c->columns[i].key,
-                                     before);
+                                     "%s: the same value as in line %" PRId64
+                                     ", but the rule is unique",
+                                     c->columns[i].key, before);
         }
         return 0;
 }
@@ -183,7 +191,9 @@ static int settle_unit(struct run *b, struct batch_unit *u)
                 t->kept += u->found == BATCH_SAME;
                 t->replaced += u->found == BATCH_DIFFERENT;
                 rc = batch_manifest_add(&b->manifest, &b->job, u);
-                return rc < 0 ? report_error(b->r, -rc, NULL, 0, 0, "the manifest cannot be written: %s", err_text(rc)) : 0;
+                return rc < 0 ? report_error(b->r, -rc, NULL, 0, 0,
+                                             "the manifest cannot be written: %s", err_text(rc))
+                              : 0;
         }
 }
 
@@ -212,7 +222,8 @@ static int round_fill(struct run *b, struct batch_reader *values, struct batch_r
         for (; n < b->item_count; n++) {
                 struct item *it = &b->items[n];
 
-                rc = batch_reader_next(values, &it->values, BATCH_PIECE_RECORDS, BATCH_PIECE_BYTES, &d);
+                rc = batch_reader_next(values, &it->values, BATCH_PIECE_RECORDS, BATCH_PIECE_BYTES,
+                                       &d);
                 if (rc < 0)
                         return report_diag(b->r, b->job.cfg->values, &d);
                 if (rc == 0)
@@ -248,7 +259,8 @@ static int rounds(struct run *b, struct batch_reader *values, struct batch_reade
                 if (interrupted())
                         return -E_CANCELLED;
                 if (total)
-                        progress_show(phase_words[b->job.phase], values->records - 1, total, "devices");
+                        progress_show(phase_words[b->job.phase], values->records - 1, total,
+                                      "devices");
         }
         return rc;
 }
@@ -268,12 +280,14 @@ static int pass(struct run *b, enum batch_phase phase)
                 batch_reader_close(&values);
                 return diag_report(b, &d);
         }
-        while (values.records == 0 && (rc = batch_reader_next(&values, &heading, 1, SIZE_MAX, &d)) > 0)
+        while (values.records == 0 &&
+               (rc = batch_reader_next(&values, &heading, 1, SIZE_MAX, &d)) > 0)
                 ;
         values.delimiter = b->job.delimiter;
         if (rc < 0)
                 report_diag(b->r, b->job.cfg->values, &d);
-        else if (b->job.conf.generates && (rc = batch_issued_open(&b->job, &issued, &path, b->r)) >= 0)
+        else if (b->job.conf.generates &&
+                 (rc = batch_issued_open(&b->job, &issued, &path, b->r)) >= 0)
                 b->issued_there = rc > 0;
         free(b->issued_path);
         b->issued_path = path;
@@ -309,7 +323,9 @@ static int repeat_take(struct run *b, size_t i, const struct csv_row *row)
 
         if (!f->len)
                 return report_error(b->r, E_INVAL, cell.at.file, f->line, f->column,
-                                    "%s: empty in the first device's row, whose value REPEAT gives to all; fill it in", col->key);
+                                    "%s: empty in the first device's row, whose value REPEAT gives "
+                                    "to all; fill it in",
+                                    col->key);
         rep->text = strdup(f->text);
         rep->len = f->len;
         if (!rep->text)
@@ -328,7 +344,8 @@ static int on_opening(void *ctx, const struct csv_row *row)
                 return 0;
         if (!o->heading_seen) {
                 o->heading_seen = true;
-                return batch_conf_bind(&b->job.conf, row, b->job.cfg->values, b->job.cfg->fileid, b->r);
+                return batch_conf_bind(&b->job.conf, row, b->job.cfg->values, b->job.cfg->fileid,
+                                       b->r);
         }
         o->row_seen = true;
         for (size_t i = 0; i < b->job.conf.count && row->count == b->job.conf.width; i++)
@@ -358,9 +375,12 @@ static int opening_read(struct run *b)
                 return diag_report(b, &d);
         }
         while (!o.row_seen && (rc = batch_reader_next(&values, &piece, 1, SIZE_MAX, &d)) > 0) {
-                struct csv_config cfg = { .comments = true, .delimiter = b->job.delimiter, .first_line = piece.line };
+                struct csv_config cfg = { .comments = true,
+                                          .delimiter = b->job.delimiter,
+                                          .first_line = piece.line };
 
-                rc = csv_read(b->job.cfg->values, piece.text, piece.len, &cfg, on_opening, &o, b->r);
+                rc = csv_read(b->job.cfg->values, piece.text, piece.len, &cfg, on_opening, &o,
+                              b->r);
                 if (rc < 0)
                         goto out;
                 if (o.heading_seen && !b->job.delimiter) {
@@ -371,9 +391,11 @@ static int opening_read(struct run *b)
         if (rc < 0)
                 report_diag(b->r, b->job.cfg->values, &d);
         else if (!o.heading_seen)
-                rc = report_error(b->r, E_FORMAT, b->job.cfg->values, 0, 0, "is empty; its first row names the columns");
+                rc = report_error(b->r, E_FORMAT, b->job.cfg->values, 0, 0,
+                                  "is empty; its first row names the columns");
         else if (!o.row_seen)
-                rc = report_error(b->r, E_FORMAT, b->job.cfg->values, 0, 0, "has a heading, but no devices");
+                rc = report_error(b->r, E_FORMAT, b->job.cfg->values, 0, 0,
+                                  "has a heading, but no devices");
 out:
         batch_piece_free(&piece);
         batch_reader_close(&values);
@@ -394,9 +416,9 @@ static int mark_make(struct run *b)
                 return no_memory(b);
         if (file_load(c->conf, FILE_LIMIT_KEY, &conf, &d) < 0)
                 return diag_report(b, &d);
-        snprintf(options, sizeof options, "%zu %u %d %d %d %" PRIu64 " %u %" PRIu64 " %.80s", c->size, c->version, c->legacy_layout,
-                 (int)c->encryption, c->naming.numbered, c->naming.start, c->naming.width, c->counter,
-                 c->fileid ? c->fileid : "");
+        snprintf(options, sizeof options, "%zu %u %d %d %d %" PRIu64 " %u %" PRIu64 " %.80s",
+                 c->size, c->version, c->legacy_layout, (int)c->encryption, c->naming.numbered,
+                 c->naming.start, c->naming.width, c->counter, c->fileid ? c->fileid : "");
         rc = sha256_begin(b->sha);
         if (rc == 0)
                 rc = sha256_add(b->sha, b->values_digest, sizeof b->values_digest);
@@ -428,16 +450,20 @@ static int check(struct run *b)
                         rc = -b->r->first_code;
                 if (rc == 0)
                         rc = mark_make(b);
-                if (rc < 0 || !b->job.resumed || (found.len >= SHA256_HEX_LEN - 1 && !memcmp(found.data, b->mark, SHA256_HEX_LEN - 1)))
+                if (rc < 0 || !b->job.resumed ||
+                    (found.len >= SHA256_HEX_LEN - 1 &&
+                     !memcmp(found.data, b->mark, SHA256_HEX_LEN - 1)))
                         break;
-                b->job.resumed = false; /* another job was interrupted here: its files are not this one's */
+                b->job.resumed =
+                        false; /* another job was interrupted here: its files are not this one's */
         }
         blob_free(&found);
         free(path);
         return rc;
 }
 
-/* The rest of an older PREFIX-values.csv: devices that are not in the values any more keep theirs. */
+/* The rest of an older PREFIX-values.csv: devices that are not in the values any more keep theirs.
+ */
 static int issued_rest(struct run *b, uint64_t devices)
 {
         struct batch_reader reader;
@@ -448,7 +474,8 @@ static int issued_rest(struct run *b, uint64_t devices)
         int rc = batch_issued_open(&b->job, &reader, &path, b->r);
 
         while (rc > 0 && (rc = batch_reader_next(&reader, &piece, 1, SIZE_MAX, &d)) > 0)
-                if (piece.records && seen++ >= devices && (rc = file_writer_put(b->issued_out, piece.text, piece.len)) < 0)
+                if (piece.records && seen++ >= devices &&
+                    (rc = file_writer_put(b->issued_out, piece.text, piece.len)) < 0)
                         break;
         if (d.code)
                 report_diag(b->r, path, &d);
@@ -491,8 +518,9 @@ static int values_same(struct run *b)
                 return no_memory(b);
         if (memcmp(digest, b->values_digest, SHA256_LEN) == 0)
                 return 0;
-        return report_error(b->r, E_STATE, b->job.cfg->values, 0, 0,
-                            "was changed while the images were made; run the command again for a manifest");
+        return report_error(
+                b->r, E_STATE, b->job.cfg->values, 0, 0,
+                "was changed while the images were made; run the command again for a manifest");
 }
 
 static int finish(struct run *b, const char *mark)
@@ -521,7 +549,8 @@ static int make(struct run *b)
 
         if (!mark)
                 return no_memory(b);
-        if ((rc = file_mkdirs(c->outdir, 0777, &d)) < 0 || (rc = batch_out_make(&b->job.out, set, &d)) < 0 ||
+        if ((rc = file_mkdirs(c->outdir, 0777, &d)) < 0 ||
+            (rc = batch_out_make(&b->job.out, set, &d)) < 0 ||
             (rc = file_sweep(c->outdir, &d)) < 0 ||
             (rc = file_save(mark, b->mark, SHA256_HEX_LEN - 1, FILE_PUBLIC, &d)) < 0) {
                 diag_report(b, &d);
@@ -559,14 +588,16 @@ static int run_init(struct run *b)
         b->items = calloc(b->item_count, sizeof *b->items);
         b->values_sha = sha256_new();
         b->sha = sha256_new();
-        if (!job->values_dir || !job->repeats || !b->workers || !b->items || !b->values_sha || !b->sha)
+        if (!job->values_dir || !job->repeats || !b->workers || !b->items || !b->values_sha ||
+            !b->sha)
                 return no_memory(b);
         for (unsigned i = 0; i < b->jobs; i++)
                 if (batch_worker_init(&b->workers[i], job) < 0)
                         return no_memory(b);
         if (c->encryption == BATCH_SHARED_KEY || c->encryption == BATCH_HMAC_SHARED)
                 return crypt_xts_init(&job->shared, c->shared.bytes) < 0
-                               ? report_error(b->r, E_KEY, NULL, 0, 0, "the key cannot be used: both halves are equal")
+                               ? report_error(b->r, E_KEY, NULL, 0, 0,
+                                              "the key cannot be used: both halves are equal")
                                : 0;
         return 0;
 }
@@ -617,8 +648,8 @@ static int run_all(struct run *b)
         batch_name_check(c->naming.prefix, "prefix", &d);
         if (d.code)
                 return report_error(b->r, d.code, NULL, 0, 0, "%s", diag_text(&d));
-        if ((rc = batch_conf_load(&b->job.conf, c->conf, c->version, b->r)) < 0 || (rc = run_init(b)) < 0 ||
-            (rc = opening_read(b)) < 0)
+        if ((rc = batch_conf_load(&b->job.conf, c->conf, c->version, b->r)) < 0 ||
+            (rc = run_init(b)) < 0 || (rc = opening_read(b)) < 0)
                 return rc;
         if (batch_out_open(&b->job.out, c->outdir, &d) < 0)
                 return diag_report(b, &d);

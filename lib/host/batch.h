@@ -1,7 +1,8 @@
 /*
  * A batch of NVS images: one configuration, one row of values a device. Takes mfg_gen.py's files
  * (ESP-IDF v5.5.5, tools/mass_mfg) and makes the same tree of names and bytes:
- * OUTDIR/bin/STEM.bin, OUTDIR/csv/STEM.csv, OUTDIR/keys/keys-STEM.bin. fctry-batch(5) has the files.
+ * OUTDIR/bin/STEM.bin, OUTDIR/csv/STEM.csv, OUTDIR/keys/keys-STEM.bin. fctry-batch(5) has the
+ * files.
  *
  * All is checked before the first byte is written. The values are read twice and never held whole:
  * memory does not grow with the number of devices but for 16 bytes a value of each unique column
@@ -20,10 +21,11 @@
 
 enum batch_encryption {
         BATCH_PLAIN,
-        BATCH_SHARED_KEY,   /* shared encrypts all images; no key file is written */
-        BATCH_KEY_EACH,     /* a fresh key a device */
+        BATCH_SHARED_KEY,    /* shared encrypts all images; no key file is written */
+        BATCH_KEY_EACH,      /* a fresh key a device */
         BATCH_HMAC_KEY_EACH, /* a fresh eFuse HMAC key a device, and the key derived from it */
-        BATCH_HMAC_SHARED   /* shared came from one HMAC key; each device gets a copy of the key file */
+        BATCH_HMAC_SHARED /* shared came from one HMAC key; each device gets a copy of the key file
+                           */
 };
 
 struct batch_config {
@@ -38,18 +40,18 @@ struct batch_config {
         enum batch_encryption encryption;
         struct nvs_keys shared; /* wiped by the caller */
         bool no_csv;
-        bool force;   /* replace files that this batch did not make */
-        bool dry_run; /* check only */
-        bool no_sync; /* leave it to the system when the images reach the disk (for measuring) */
+        bool force;    /* replace files that this batch did not make */
+        bool dry_run;  /* check only */
+        bool no_sync;  /* leave it to the system when the images reach the disk (for measuring) */
         unsigned jobs; /* threads; 0: one a processor */
 };
 
 struct batch_totals {
-        uint64_t devices;  /* checked */
+        uint64_t devices; /* checked */
         uint64_t made, kept, replaced;
-        uint64_t issued;   /* devices that got new values now */
+        uint64_t issued;                    /* devices that got new values now */
         size_t entries_used, entries_total; /* of the fullest image */
-        size_t size_needed; /* bytes: the smallest partition for all of them */
+        size_t size_needed;                 /* bytes: the smallest partition for all of them */
 };
 
 /*

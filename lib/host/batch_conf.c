@@ -37,7 +37,8 @@ static int range_end(struct loader *l, struct batch_column *col, const char *tex
 {
         char *copy = strndup(text, len);
         struct nvs_cell cell = { .what = "range",
-                                 .coding.enc = is_integer(col->coding.enc) ? col->coding.enc : NVS_ENC_U32,
+                                 .coding.enc = is_integer(col->coding.enc) ? col->coding.enc
+                                                                           : NVS_ENC_U32,
                                  .text = copy,
                                  .len = len,
                                  .version = l->version,
@@ -96,7 +97,8 @@ static int rule_regex(struct loader *l, struct batch_column *col, const char *te
         int e;
 
         if (col->regex)
-                return conf_error(l, E_SYNTAX, f, text, "a second regex for this key; join them with |");
+                return conf_error(l, E_SYNTAX, f, text,
+                                  "a second regex for this key; join them with |");
         col->regex_text = strdup(text);
         col->regex = malloc(sizeof *col->regex);
         if (!col->regex || !col->regex_text || asprintf(&whole, "^(%s)$", text) < 0) {
@@ -122,8 +124,9 @@ static int rule_random(struct loader *l, struct batch_column *col, const char *t
         const unsigned long n = strtoul(text, &end, 10);
 
         if (end == text || *text == '-' || n == 0 || n > BATCH_RANDOM_MAX || (*end && *end != ','))
-                return conf_error(l, E_SYNTAX, f, text,
-                                  "written as random=12 or random=12,unambiguous; 1 to 256 characters");
+                return conf_error(
+                        l, E_SYNTAX, f, text,
+                        "written as random=12 or random=12,unambiguous; 1 to 256 characters");
         col->gen.kind = BATCH_GEN_RANDOM;
         col->gen.length = (unsigned)n;
         if (*end && !(col->gen.alphabet = batch_alphabet(end + 1)))
@@ -138,7 +141,8 @@ static int rule_template(struct loader *l, struct batch_column *col, const char 
         struct diag d = { 0 };
 
         if (col->gen.kind != BATCH_GEN_NONE)
-                return conf_error(l, E_SYNTAX, f, text, "a second generator for this key; keep one");
+                return conf_error(l, E_SYNTAX, f, text,
+                                  "a second generator for this key; keep one");
         return batch_template_set(&col->gen, text, &d) < 0
                        ? conf_error(l, d.code, f, "template", diag_text(&d))
                        : 0;
@@ -158,14 +162,16 @@ static int rule_word(struct loader *l, struct batch_column *col, const char *wor
         else if (strncmp(word, "length=", 7) == 0)
                 return rule_range(l, col, word, true, f);
         else if (strncmp(word, "random=", 7) == 0)
-                return col->gen.kind ? conf_error(l, E_SYNTAX, f, word, "a second generator for this key; keep one")
+                return col->gen.kind ? conf_error(l, E_SYNTAX, f, word,
+                                                  "a second generator for this key; keep one")
                                      : rule_random(l, col, word + 7, f);
         else if (batch_alphabet(word) && col->gen.kind == BATCH_GEN_RANDOM)
                 col->gen.alphabet = batch_alphabet(word);
         else
-                return conf_error(l, E_SYNTAX, f, word,
-                                  "no such rule; there are REPEAT, required, unique, range=, length=, "
-                                  "regex=, template= and random=");
+                return conf_error(
+                        l, E_SYNTAX, f, word,
+                        "no such rule; there are REPEAT, required, unique, range=, length=, "
+                        "regex=, template= and random=");
         return 0;
 }
 
@@ -203,17 +209,25 @@ static int rules_agree(struct loader *l, struct batch_column *col, const struct 
 
         if (col->gen.kind == BATCH_GEN_RANDOM) {
                 if (!col->gen.alphabet)
-                        col->gen.alphabet = batch_alphabet(col->coding.enc == NVS_ENC_HEX2BIN ? "hex" : "unambiguous");
-                if (col->type != BATCH_DATA || (col->coding.enc != NVS_ENC_STRING && col->coding.enc != NVS_ENC_HEX2BIN))
-                        return conf_error(l, E_SYNTAX, f, what, "random= makes data of encoding string or hex2bin");
+                        col->gen.alphabet = batch_alphabet(
+                                col->coding.enc == NVS_ENC_HEX2BIN ? "hex" : "unambiguous");
+                if (col->type != BATCH_DATA ||
+                    (col->coding.enc != NVS_ENC_STRING && col->coding.enc != NVS_ENC_HEX2BIN))
+                        return conf_error(l, E_SYNTAX, f, what,
+                                          "random= makes data of encoding string or hex2bin");
                 if (col->coding.enc == NVS_ENC_HEX2BIN &&
                     (col->gen.length % 2 || col->gen.alphabet != batch_alphabet("hex")))
-                        return conf_error(l, E_SYNTAX, f, what, "hex2bin needs an even number of characters of the alphabet hex");
+                        return conf_error(
+                                l, E_SYNTAX, f, what,
+                                "hex2bin needs an even number of characters of the alphabet hex");
                 if (col->regex)
-                        return conf_error(l, E_SYNTAX, f, what, "random= and regex= exclude each other");
+                        return conf_error(l, E_SYNTAX, f, what,
+                                          "random= and regex= exclude each other");
         }
         if (col->repeat && (col->gen.kind || col->unique))
-                return conf_error(l, E_SYNTAX, f, what, "REPEAT gives all devices one value; it excludes unique and generators");
+                return conf_error(
+                        l, E_SYNTAX, f, what,
+                        "REPEAT gives all devices one value; it excludes unique and generators");
         return 0;
 }
 
@@ -223,7 +237,8 @@ static int name_check(struct loader *l, const struct csv_field *f, const char *w
                 return conf_error(l, E_SYNTAX, f, what, "the name is empty");
         if (f->len > NVS_KEY_MAX)
                 return report_error(l->r, E_RANGE, l->conf->name, f->line, f->column,
-                                    "%s: %zu bytes; a %s has at most %u", f->text, f->len, what, NVS_KEY_MAX);
+                                    "%s: %zu bytes; a %s has at most %u", f->text, f->len, what,
+                                    NVS_KEY_MAX);
         return 0;
 }
 
@@ -242,15 +257,17 @@ static int duplicate_check(struct loader *l, const struct csv_field *f)
         const char *ns = c->columns[l->namespace_at].key;
 
         for (size_t i = 0; i < c->count; i++)
-                if (c->columns[i].type != BATCH_NAMESPACE && strcmp(c->columns[i].key, f->text) == 0 &&
-                    strcmp(namespace_of(c, i), ns) == 0)
-                        return report_error(l->r, E_EXISTS, c->name, f->line, f->column,
-                                            "%s: stands in namespace %s already, in line %u; remove one", f->text, ns,
-                                            c->columns[i].line);
+                if (c->columns[i].type != BATCH_NAMESPACE &&
+                    strcmp(c->columns[i].key, f->text) == 0 && strcmp(namespace_of(c, i), ns) == 0)
+                        return report_error(
+                                l->r, E_EXISTS, c->name, f->line, f->column,
+                                "%s: stands in namespace %s already, in line %u; remove one",
+                                f->text, ns, c->columns[i].line);
         return 0;
 }
 
-static struct batch_column *column_add(struct loader *l, const struct csv_row *row, enum batch_type type)
+static struct batch_column *column_add(struct loader *l, const struct csv_row *row,
+                                       enum batch_type type)
 {
         struct batch_conf *c = l->conf;
         struct batch_column *col;
@@ -278,8 +295,9 @@ static int namespace_row(struct loader *l, const struct csv_row *row)
 
         for (size_t i = 2; rc == 0 && i < row->count; i++)
                 if (row->fields[i].len)
-                        rc = conf_error(l, E_SYNTAX, &row->fields[i], row->fields[i].text,
-                                        "a namespace has neither encoding nor rules; leave it empty");
+                        rc = conf_error(
+                                l, E_SYNTAX, &row->fields[i], row->fields[i].text,
+                                "a namespace has neither encoding nor rules; leave it empty");
         if (!column_add(l, row, BATCH_NAMESPACE))
                 return report_error(l->r, E_NOMEM, l->conf->name, row->line, 0, "out of memory");
         l->namespace_seen = true;
@@ -298,17 +316,22 @@ static int key_row(struct loader *l, const struct csv_row *row, enum batch_type 
                 return conf_error(l, E_SYNTAX, &row->fields[0], row->fields[0].text,
                                   "the encoding is missing; a row is key,type,encoding");
         if (!l->namespace_seen)
-                return conf_error(l, E_STATE, &row->fields[0], row->fields[0].text,
-                                  "stands before any namespace; begin the file with a row NAME,namespace,");
+                return conf_error(
+                        l, E_STATE, &row->fields[0], row->fields[0].text,
+                        "stands before any namespace; begin the file with a row NAME,namespace,");
         coding = nvs_coding_of(row->fields[2].text, &near);
         if (coding.enc == NVS_ENC_NONE)
-                return report_error(l->r, E_SYNTAX, l->conf->name, row->fields[2].line, row->fields[2].column,
-                                    "%s: no such encoding%s%s%s", row->fields[2].text,
-                                    near ? "; write " : "; there are u8 i8 u16 i16 u32 i32 u64 i64 string hex2bin base64 binary",
+                return report_error(l->r, E_SYNTAX, l->conf->name, row->fields[2].line,
+                                    row->fields[2].column, "%s: no such encoding%s%s%s",
+                                    row->fields[2].text,
+                                    near ? "; write "
+                                         : "; there are u8 i8 u16 i16 u32 i32 u64 i64 string "
+                                           "hex2bin base64 binary",
                                     near ? near : "", "");
         if (type == BATCH_FILE && is_integer(coding.enc))
-                return conf_error(l, E_SYNTAX, &row->fields[2], row->fields[2].text,
-                                  "a file is string, hex2bin, base64 or binary; a number is of type data");
+                return conf_error(
+                        l, E_SYNTAX, &row->fields[2], row->fields[2].text,
+                        "a file is string, hex2bin, base64 or binary; a number is of type data");
         if (rc == 0)
                 rc = duplicate_check(l, &row->fields[0]);
         if (!(col = column_add(l, row, type)))
@@ -338,7 +361,8 @@ static int on_row(void *ctx, const struct csv_row *row)
         if (row->count == 1 && blank(f[0].text))
                 return 0;
         if (row->count < 2) {
-                conf_error(l, E_SYNTAX, &f[0], f[0].text, "the type is missing; a row is key,type,encoding");
+                conf_error(l, E_SYNTAX, &f[0], f[0].text,
+                           "the type is missing; a row is key,type,encoding");
                 return 0;
         }
         /* the heading that single configurations have */
@@ -352,7 +376,8 @@ static int on_row(void *ctx, const struct csv_row *row)
                 key_row(l, row, BATCH_FILE);
         else
                 conf_error(l, E_SYNTAX, &f[1], f[1].text,
-                           "no such type; there are namespace, data and file, in small letters and without blanks");
+                           "no such type; there are namespace, data and file, in small letters and "
+                           "without blanks");
         return 0;
 }
 
@@ -367,7 +392,8 @@ int batch_conf_parse(struct batch_conf *c, const char *name, const char *text, s
         *c = (struct batch_conf){ .name = name, .fileid = -1, .fileid_column = -1 };
         rc = csv_read(name, text, len, &cfg, on_row, &l, r);
         if (rc == 0 && r->errors == before && c->count <= l.namespace_seen)
-                rc = report_error(r, E_FORMAT, name, 0, 0, "no keys in it; a row is key,type,encoding");
+                rc = report_error(r, E_FORMAT, name, 0, 0,
+                                  "no keys in it; a row is key,type,encoding");
         return r->errors != before ? -r->first_code : rc;
 }
 
@@ -419,18 +445,24 @@ static int bind_missing(const struct batch_conf *c, const struct batch_column *c
                 const char *text = header->fields[i].text;
                 const size_t skip = strspn(text, " \t");
 
-                if (header->fields[i].len != strlen(col->key) && strncmp(text + skip, col->key, strlen(col->key)) == 0 &&
+                if (header->fields[i].len != strlen(col->key) &&
+                    strncmp(text + skip, col->key, strlen(col->key)) == 0 &&
                     blank(text + skip + strlen(col->key)))
-                        return report_error(r, E_NOTFOUND, values_name, header->fields[i].line, header->fields[i].column,
-                                            "'%s': has blanks around the name of key %s; remove them", text, col->key);
+                        return report_error(
+                                r, E_NOTFOUND, values_name, header->fields[i].line,
+                                header->fields[i].column,
+                                "'%s': has blanks around the name of key %s; remove them", text,
+                                col->key);
         }
         if (n)
                 return report_error(r, E_NOTFOUND, values_name, header->line, 0,
-                                    "%s: stands %zu times in %s, so it needs as many columns, in the same order", col->key,
-                                    n + 1, c->name);
-        return report_error(r, E_NOTFOUND, values_name, header->line, 0,
-                            "%s: no such column, but line %u of %s needs it; add the column or remove the key", col->key,
-                            col->line, c->name);
+                                    "%s: stands %zu times in %s, so it needs as many columns, in "
+                                    "the same order",
+                                    col->key, n + 1, c->name);
+        return report_error(
+                r, E_NOTFOUND, values_name, header->line, 0,
+                "%s: no such column, but line %u of %s needs it; add the column or remove the key",
+                col->key, col->line, c->name);
 }
 
 static int bind_fileid(struct batch_conf *c, const struct csv_row *header, const char *values_name,
@@ -449,11 +481,14 @@ static int bind_fileid(struct batch_conf *c, const struct csv_row *header, const
         }
         if (c->fileid_column >= 0 && c->columns[c->fileid_column].gen.kind == BATCH_GEN_RANDOM)
                 return report_error(r, E_INVAL, c->name, c->columns[c->fileid_column].line, 0,
-                                    "%s: --fileid would put a random secret into file names; take another column", fileid);
+                                    "%s: --fileid would put a random secret into file names; take "
+                                    "another column",
+                                    fileid);
         if (c->fileid >= 0 || c->fileid_column >= 0)
                 return 0;
         return report_error(r, E_NOTFOUND, values_name, header->line, 0,
-                            "%s: --fileid names no column of this file; take one of its headings", fileid);
+                            "%s: --fileid names no column of this file; take one of its headings",
+                            fileid);
 }
 
 int batch_conf_bind(struct batch_conf *c, const struct csv_row *header, const char *values_name,
@@ -469,7 +504,8 @@ int batch_conf_bind(struct batch_conf *c, const struct csv_row *header, const ch
                 if (col->type == BATCH_NAMESPACE)
                         continue;
                 for (size_t j = 0; j < i; j++)
-                        n += c->columns[j].type != BATCH_NAMESPACE && strcmp(c->columns[j].key, col->key) == 0;
+                        n += c->columns[j].type != BATCH_NAMESPACE &&
+                             strcmp(c->columns[j].key, col->key) == 0;
                 col->source = header_find(header, col->key, n);
                 if (col->source < 0 && col->gen.kind == BATCH_GEN_NONE)
                         bind_missing(c, col, n, header, values_name, r);
@@ -486,13 +522,15 @@ int batch_rules_check(const struct batch_column *col, const char *text, size_t l
         const uint64_t n = number ? v->bits : v->len - (v->type == NVS_STR && v->len > 0);
 
         if (col->required && !len)
-                return report_error(r, E_RANGE, at->file, at->line, at->column, "%s: empty, but it is required; fill it in",
-                                    col->key);
+                return report_error(r, E_RANGE, at->file, at->line, at->column,
+                                    "%s: empty, but it is required; fill it in", col->key);
         if (col->regex && regexec(col->regex, text, 0, NULL, 0) != 0)
                 return report_error(r, E_RANGE, at->file, at->line, at->column,
-                                    "%s: does not match its rule regex=%s", col->key, col->regex_text); /* the value may be secret */
+                                    "%s: does not match its rule regex=%s", col->key,
+                                    col->regex_text); /* the value may be secret */
         if ((col->has_min && above(col, col->min, n)) || (col->has_max && above(col, n, col->max)))
-                return report_error(r, E_RANGE, at->file, at->line, at->column, "%s: %s outside the rule in line %u of the configuration",
+                return report_error(r, E_RANGE, at->file, at->line, at->column,
+                                    "%s: %s outside the rule in line %u of the configuration",
                                     col->key, number ? text : "its length is", col->line);
         return 0;
 }

@@ -25,7 +25,8 @@ struct batch_column {
         uint32_t line;
 
         bool repeat, required, unique;
-        bool has_min, has_max; /* of an integer: two's complement in 64 bits; of text and blobs: bytes */
+        bool has_min,
+                has_max; /* of an integer: two's complement in 64 bits; of text and blobs: bytes */
         uint64_t min, max;
         regex_t *regex; /* owned; matches the whole cell */
         char *regex_text;
@@ -39,14 +40,15 @@ struct batch_conf {
         const char *name; /* of the file; borrowed */
         struct batch_column *columns;
         size_t count, cap;
-        size_t width;     /* columns of VALUES */
-        int fileid;       /* column of VALUES with the file id, -1: none */
+        size_t width;      /* columns of VALUES */
+        int fileid;        /* column of VALUES with the file id, -1: none */
         int fileid_column; /* the same as index of columns (a made or repeated value), -1: none */
-        bool generates;   /* at least one column has a generator */
-        bool random;      /* … that cannot be made twice */
+        bool generates;    /* at least one column has a generator */
+        bool random;       /* … that cannot be made twice */
 };
 
-/* Read a configuration. All errors go to r; returns 0 or the first. Free in any case. version: 1 or 2, of the NVS format. */
+/* Read a configuration. All errors go to r; returns 0 or the first. Free in any case. version: 1 or
+ * 2, of the NVS format. */
 int batch_conf_load(struct batch_conf *c, const char *path, unsigned version, struct report *r);
 int batch_conf_parse(struct batch_conf *c, const char *name, const char *text, size_t len,
                      unsigned version, struct report *r);

@@ -1,4 +1,5 @@
-/* csv/STEM.csv: the single configuration of one device, as mfg_gen.py leaves it (Python's csv.writer). */
+/* csv/STEM.csv: the single configuration of one device, as mfg_gen.py leaves it (Python's
+ * csv.writer). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,11 +64,13 @@ int batch_csv_make(const struct batch_job *job, struct batch_worker *w)
                 if (rc == 0)
                         rc = batch_csv_raw(buf, &w->csv_len, &w->csv_cap, type, strlen(type));
                 if (rc == 0)
-                        rc = batch_csv_cell(buf, &w->csv_len, &w->csv_cap, col->encoding, strlen(col->encoding));
+                        rc = batch_csv_cell(buf, &w->csv_len, &w->csv_cap, col->encoding,
+                                            strlen(col->encoding));
                 if (rc == 0)
                         rc = batch_csv_raw(buf, &w->csv_len, &w->csv_cap, ",", 1);
                 if (rc == 0 && col->type != BATCH_NAMESPACE)
-                        rc = batch_csv_cell(buf, &w->csv_len, &w->csv_cap, w->cells[i].text, w->cells[i].len);
+                        rc = batch_csv_cell(buf, &w->csv_len, &w->csv_cap, w->cells[i].text,
+                                            w->cells[i].len);
                 if (rc == 0)
                         rc = batch_csv_raw(buf, &w->csv_len, &w->csv_cap, "\r\n", 2);
         }

@@ -59,19 +59,21 @@ struct device {
         struct report *r;
 };
 
-static int device_error(const struct device *v, int code, const struct csv_field *f, const struct diag *d)
+static int device_error(const struct device *v, int code, const struct csv_field *f,
+                        const struct diag *d)
 {
-        return report_error(v->r, code, v->job->cfg->values, f ? f->line : v->row->line, f ? f->column : 0, "%s",
-                            diag_text(d));
+        return report_error(v->r, code, v->job->cfg->values, f ? f->line : v->row->line,
+                            f ? f->column : 0, "%s", diag_text(d));
 }
 
 /* The cell of a repeated column may be empty or say the same; anything else would be lost. */
-static int repeat_cell(const struct device *v, const struct batch_column *col, const struct batch_repeat *rep,
-                       struct csv_field *cell)
+static int repeat_cell(const struct device *v, const struct batch_column *col,
+                       const struct batch_repeat *rep, struct csv_field *cell)
 {
         if (cell->len && (cell->len != rep->len || memcmp(cell->text, rep->text, rep->len) != 0))
                 return report_error(v->r, E_INVAL, v->job->cfg->values, cell->line, cell->column,
-                                    "%s: differs from the first device's, which REPEAT gives to all; empty it, or "
+                                    "%s: differs from the first device's, which REPEAT gives to "
+                                    "all; empty it, or "
                                     "remove REPEAT from line %u of %s",
                                     col->key, col->line, v->job->conf.name);
         cell->text = rep->text;
@@ -99,10 +101,11 @@ static int gen_cell(const struct device *v, size_t i, size_t g, struct csv_field
                 cell->len = col->gen.length;
                 return 0;
         }
-        n = batch_template_make(&col->gen, v->job->cfg->counter + v->u->index, text, BATCH_TEMPLATE_MAX);
+        n = batch_template_make(&col->gen, v->job->cfg->counter + v->u->index, text,
+                                BATCH_TEMPLATE_MAX);
         if (n < 0)
-                return report_error(v->r, E_RANGE, v->job->conf.name, col->line, 0, "%s: what the template gives is too long",
-                                    col->key);
+                return report_error(v->r, E_RANGE, v->job->conf.name, col->line, 0,
+                                    "%s: what the template gives is too long", col->key);
         cell->len = (size_t)n;
         return 0;
 }
@@ -116,9 +119,11 @@ static int device_cells(const struct device *v)
 
         if (v->row->count != c->width)
                 return report_error(v->r, E_FORMAT, v->job->cfg->values, v->row->line, 0,
-                                    "%zu values, but the heading has %zu columns; %s", v->row->count, c->width,
-                                    v->row->count < c->width ? "is a comma missing?"
-                                                             : "put quotes around a value that has a comma in it");
+                                    "%zu values, but the heading has %zu columns; %s",
+                                    v->row->count, c->width,
+                                    v->row->count < c->width
+                                            ? "is a comma missing?"
+                                            : "put quotes around a value that has a comma in it");
         for (size_t i = 0; i < c->count; i++) {
                 const struct batch_column *col = &c->columns[i];
                 struct csv_field *cell = &v->w->cells[i];
@@ -160,7 +165,8 @@ static int device_name(const struct device *v)
                 return device_error(v, d.code, f, &d);
         v->u->id = strdup(id);
         v->u->stem = strdup(stem);
-        return v->u->id && v->u->stem ? 0 : report_error(v->r, E_NOMEM, NULL, 0, 0, "out of memory");
+        return v->u->id && v->u->stem ? 0
+                                      : report_error(v->r, E_NOMEM, NULL, 0, 0, "out of memory");
 }
 
 /* Cells to values, and the rules. All errors of the row are found. */
@@ -186,7 +192,8 @@ static int device_values(const struct device *v)
                 if (nvs_value_read(&v->w->values[i], &cell, v->r) < 0)
                         rc = -1;
                 else if (!v->w->pending[i] &&
-                         batch_rules_check(col, f->text, f->len, &v->w->values[i], &cell.at, v->r) < 0)
+                         batch_rules_check(col, f->text, f->len, &v->w->values[i], &cell.at, v->r) <
+                                 0)
                         rc = -1;
         }
         return rc < 0 ? -v->r->first_code : 0;
@@ -212,7 +219,8 @@ static int device_image(const struct device *v, struct nvs_write_stats *stats)
 
         for (size_t i = 0; rc == 0 && i < v->job->conf.count; i++) {
                 const struct batch_column *col = &v->job->conf.columns[i];
-                const struct nvs_value *value = v->job->repeats[i].text ? &v->job->repeats[i].value : &v->w->values[i];
+                const struct nvs_value *value =
+                        v->job->repeats[i].text ? &v->job->repeats[i].value : &v->w->values[i];
 
                 if (col->type == BATCH_NAMESPACE)
                         nvs_write_namespace(&w, col->key);
@@ -228,8 +236,8 @@ static int device_image(const struct device *v, struct nvs_write_stats *stats)
         }
         if (rc == -E_NOSPACE)
                 return report_error(v->r, E_NOSPACE, cfg->values, v->row->line, 0,
-                                    "%s: does not fit %zu bytes; it needs a partition of 0x%zx", v->u->stem, cfg->size,
-                                    stats->size_needed);
+                                    "%s: does not fit %zu bytes; it needs a partition of 0x%zx",
+                                    v->u->stem, cfg->size, stats->size_needed);
         return device_error(v, d.code ? d.code : -rc, NULL, &d);
 }
 
@@ -254,7 +262,8 @@ static int device_encrypt(const struct device *v, struct diag *d)
         return rc;
 }
 
-int batch_hash_text(struct sha256 *sha, uint32_t salt, const char *text, size_t n, struct batch_hash *out)
+int batch_hash_text(struct sha256 *sha, uint32_t salt, const char *text, size_t n,
+                    struct batch_hash *out)
 {
         uint8_t digest[SHA256_LEN];
         uint8_t number[4];
@@ -288,12 +297,14 @@ static int device_hashes(const struct device *v)
                 if (!c->columns[i].unique)
                         continue;
                 if (!v->w->pending[i])
-                        rc = batch_hash_text(v->w->sha, (uint32_t)i + 1, f->text, f->len, &v->u->hashes[n]);
+                        rc = batch_hash_text(v->w->sha, (uint32_t)i + 1, f->text, f->len,
+                                             &v->u->hashes[n]);
                 n++;
         }
         snprintf(folded, sizeof folded, "%s", v->u->stem);
         batch_fold_case(folded);
-        return rc < 0 ? rc : batch_hash_text(v->w->sha, 0, folded, strlen(folded), &v->u->hashes[n]);
+        return rc < 0 ? rc
+                      : batch_hash_text(v->w->sha, 0, folded, strlen(folded), &v->u->hashes[n]);
 }
 
 /* The row's own hash, and the generated values, for PREFIX-values.csv. */
@@ -320,9 +331,11 @@ static int device_issue(const struct device *v)
                     !(v->u->gen[g++] = strdup(v->w->pending[i] ? "" : v->w->cells[i].text)))
                         return -E_NOMEM;
         if (v->issued && !v->job->cfg->force &&
-            (strcmp(v->issued[ISSUED_ROW], v->u->row) != 0 || strcmp(v->issued[ISSUED_ID], v->u->id) != 0))
+            (strcmp(v->issued[ISSUED_ROW], v->u->row) != 0 ||
+             strcmp(v->issued[ISSUED_ID], v->u->id) != 0))
                 return report_error(v->r, E_STATE, v->job->cfg->values, v->row->line, 0,
-                                    "%s: not the row that its values were issued to (%s-values.csv, device %s); put new devices "
+                                    "%s: not the row that its values were issued to "
+                                    "(%s-values.csv, device %s); put new devices "
                                     "at the end, or say --force if this is the same device",
                                     v->u->id, v->job->cfg->naming.prefix, v->issued[ISSUED_DEVICE]);
         return 0;
@@ -340,7 +353,8 @@ static int conflict_check(const struct device *v, const char *name, enum batch_f
         if (rc < 0 || batch_set_find(&v->job->ours, &h))
                 return rc;
         return report_error(v->r, E_EXISTS, v->job->cfg->values, v->row->line, 0,
-                            "%s/%s/%s exists with another content, and no manifest calls it this batch's; move it away, "
+                            "%s/%s/%s exists with another content, and no manifest calls it this "
+                            "batch's; move it away, "
                             "or say --force to replace it",
                             v->job->out.path, batch_folder_names[f], name);
 }
@@ -351,7 +365,8 @@ static int key_gone(const struct device *v, enum batch_found there)
         if (there == BATCH_ABSENT || v->job->cfg->force || v->job->resumed)
                 return 0;
         return report_error(v->r, E_KEY, v->job->cfg->values, v->row->line, 0,
-                            "%s/bin/%s.bin exists, but not its key keys/keys-%s.bin; restore the key, or say --force to make "
+                            "%s/bin/%s.bin exists, but not its key keys/keys-%s.bin; restore the "
+                            "key, or say --force to make "
                             "both anew",
                             v->job->out.path, v->u->stem, v->u->stem);
 }
@@ -386,8 +401,8 @@ static int device_look(const struct device *v)
 }
 
 /* Save data unless it is there. Returns what was found, or -E_XXX. */
-static int save(const struct device *v, enum batch_folder f, const char *ending, const void *data, size_t len,
-                struct diag *d)
+static int save(const struct device *v, enum batch_folder f, const char *ending, const void *data,
+                size_t len, struct diag *d)
 {
         char name[BATCH_NAME_MAX + 1];
         int found;
@@ -397,7 +412,9 @@ static int save(const struct device *v, enum batch_folder f, const char *ending,
         found = batch_out_look(&v->job->out, f, name, data, len, d);
         if (found < 0 || found == BATCH_SAME)
                 return found;
-        rc = batch_out_save(&v->job->out, f, name, data, len, f == BATCH_BIN && v->job->cfg->encryption ? FILE_PUBLIC : FILE_SECRET, d);
+        rc = batch_out_save(&v->job->out, f, name, data, len,
+                            f == BATCH_BIN && v->job->cfg->encryption ? FILE_PUBLIC : FILE_SECRET,
+                            d);
         return rc < 0 ? rc : found;
 }
 
@@ -439,7 +456,8 @@ int batch_device(const struct batch_job *job, struct batch_worker *w, const stru
                 rc = device_issue(&v);
         if (rc == 0 && job->phase == BATCH_CHECK)
                 rc = device_hashes(&v);
-        if (rc == 0 && job->phase == BATCH_CHECK && (job->out.had[BATCH_BIN] || job->out.had[BATCH_CSV]))
+        if (rc == 0 && job->phase == BATCH_CHECK &&
+            (job->out.had[BATCH_BIN] || job->out.had[BATCH_CSV]))
                 rc = device_look(&v);
         if (rc == 0 && job->phase == BATCH_MAKE)
                 rc = device_make(&v);

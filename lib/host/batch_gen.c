@@ -47,21 +47,24 @@ int batch_template_set(struct batch_gen *g, const char *text, struct diag *d)
         char letter;
 
         if (strlen(text) >= BATCH_TEMPLATE_MAX)
-                return diag_set(d, E_RANGE, "template longer than %u bytes", BATCH_TEMPLATE_MAX - 1);
+                return diag_set(d, E_RANGE, "template longer than %u bytes",
+                                BATCH_TEMPLATE_MAX - 1);
         for (const char *p = text; (p = strchr(p, '%'));) {
                 if (*++p == '%') {
                         p++;
                         continue;
                 }
                 if (!(p = conversion(p, &zero, &width, &letter)))
-                        return diag_set(d, E_SYNTAX,
-                                        "'%s': after '%%' a template has u, d, x or X with a width "
-                                        "up to 20 before it, as in %%06u; a real '%%' is written %%%%",
-                                        text);
+                        return diag_set(
+                                d, E_SYNTAX,
+                                "'%s': after '%%' a template has u, d, x or X with a width "
+                                "up to 20 before it, as in %%06u; a real '%%' is written %%%%",
+                                text);
                 count++;
         }
         if (count != 1)
-                return diag_set(d, E_SYNTAX, "'%s': a template has exactly one counter, as in SO-%%06u, not %u",
+                return diag_set(d, E_SYNTAX,
+                                "'%s': a template has exactly one counter, as in SO-%%06u, not %u",
                                 text, count);
         g->template = strdup(text);
         if (!g->template)
@@ -76,11 +79,14 @@ static int number(char *out, size_t cap, uint64_t v, unsigned width, int zero, c
 
         switch (letter) {
         case 'x':
-                return zero ? snprintf(out, cap, "%0*" PRIx64, w, v) : snprintf(out, cap, "%*" PRIx64, w, v);
+                return zero ? snprintf(out, cap, "%0*" PRIx64, w, v)
+                            : snprintf(out, cap, "%*" PRIx64, w, v);
         case 'X':
-                return zero ? snprintf(out, cap, "%0*" PRIX64, w, v) : snprintf(out, cap, "%*" PRIX64, w, v);
+                return zero ? snprintf(out, cap, "%0*" PRIX64, w, v)
+                            : snprintf(out, cap, "%*" PRIX64, w, v);
         default:
-                return zero ? snprintf(out, cap, "%0*" PRIu64, w, v) : snprintf(out, cap, "%*" PRIu64, w, v);
+                return zero ? snprintf(out, cap, "%0*" PRIu64, w, v)
+                            : snprintf(out, cap, "%*" PRIu64, w, v);
         }
 }
 
@@ -115,7 +121,8 @@ long batch_template_make(const struct batch_gen *g, uint64_t counter, char *out,
 int batch_random_make(const struct batch_gen *g, char out[BATCH_RANDOM_MAX + 1])
 {
         const unsigned letters = (unsigned)strlen(g->alphabet);
-        const unsigned limit = 256 - 256 % letters; /* above it a remainder would favour the first letters */
+        const unsigned limit =
+                256 - 256 % letters; /* above it a remainder would favour the first letters */
         uint8_t pool[64];
         unsigned n = 0;
 

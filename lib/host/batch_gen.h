@@ -14,18 +14,19 @@ enum batch_gen_kind { BATCH_GEN_NONE, BATCH_GEN_TEMPLATE, BATCH_GEN_RANDOM };
 
 struct batch_gen {
         enum batch_gen_kind kind;
-        char *template;       /* owned; with one %u, %d, %x or %X, a width and a leading 0 if wanted */
+        char *template; /* owned; with one %u, %d, %x or %X, a width and a leading 0 if wanted */
         const char *alphabet; /* of random values */
         unsigned length;      /* of random values, in characters */
 };
 
 /*
- * The alphabet of a name, or NULL: unambiguous (no 0 O o 1 l I 2 Z z 5 S s 8 B: 49 characters that
+ * The alphabet of a name, or NULL: unambiguous (no 0 O o 1 l I 2 Z z 5 S s 8 B: 48 characters that
  * nobody misreads on a label), alnum, hex (lower case), digits.
  */
 const char *batch_alphabet(const char *name);
 
-/* Take text as a template. -E_SYNTAX: not exactly one conversion, or one that is not known; d says which. */
+/* Take text as a template. -E_SYNTAX: not exactly one conversion, or one that is not known; d says
+ * which. */
 int batch_template_set(struct batch_gen *g, const char *text, struct diag *d);
 
 /* The template with counter in it: returns the length, -E_RANGE if it is longer than cap - 1. */

@@ -56,7 +56,8 @@ static int heading_check(struct parser *p, const struct csv_row *row)
         if (same)
                 return 0;
         return report_error(p->r, E_STATE, p->path, row->line, 0,
-                            "was made for other generated keys than %s has; choose another prefix for the new batch",
+                            "was made for other generated keys than %s has; choose another prefix "
+                            "for the new batch",
                             p->job->conf.name);
 }
 
@@ -69,7 +70,8 @@ static int on_row(void *ctx, const struct csv_row *row)
         if (p->heading)
                 return heading_check(p, row);
         if (row->count != width)
-                return report_error(p->r, E_FORMAT, p->path, row->line, 0, "damaged: %zu cells instead of %zu; restore the file",
+                return report_error(p->r, E_FORMAT, p->path, row->line, 0,
+                                    "damaged: %zu cells instead of %zu; restore the file",
                                     row->count, width);
         if (s->rows == p->cap) {
                 char **grown = realloc(s->cells, (2 * p->cap + 8) * width * sizeof *grown);
@@ -89,8 +91,8 @@ static int on_row(void *ctx, const struct csv_row *row)
         return 0;
 }
 
-int batch_issued_parse(const struct batch_job *job, const char *path, const struct batch_piece *piece, struct batch_issued *s,
-                       struct report *r)
+int batch_issued_parse(const struct batch_job *job, const char *path,
+                       const struct batch_piece *piece, struct batch_issued *s, struct report *r)
 {
         const struct csv_config cfg = { .delimiter = ',', .first_line = piece->line };
         struct parser p = { .job = job, .path = path, .out = s, .r = r };
@@ -99,7 +101,8 @@ int batch_issued_parse(const struct batch_job *job, const char *path, const stru
         return csv_read(path, piece->text, piece->len, &cfg, on_row, &p, r);
 }
 
-int batch_issued_open(const struct batch_job *job, struct batch_reader *reader, char **path, struct report *r)
+int batch_issued_open(const struct batch_job *job, struct batch_reader *reader, char **path,
+                      struct report *r)
 {
         struct batch_piece piece = { 0 };
         struct csv_config cfg = { .delimiter = ',' };
@@ -120,7 +123,9 @@ int batch_issued_open(const struct batch_job *job, struct batch_reader *reader, 
         if (rc < 0)
                 report_diag(r, NULL, &d);
         else if (rc == 0)
-                rc = report_error(r, E_FORMAT, *path, 0, 0, "is empty; restore the file, or remove it to issue all values anew");
+                rc = report_error(
+                        r, E_FORMAT, *path, 0, 0,
+                        "is empty; restore the file, or remove it to issue all values anew");
         else
                 rc = csv_read(*path, piece.text, piece.len, &cfg, on_row, &p, r);
         batch_piece_free(&piece);
@@ -136,7 +141,8 @@ int batch_issued_heading(const struct batch_job *job, struct file_writer *w)
         return rc < 0 ? rc : file_writer_printf(w, "\r\n");
 }
 
-static int draw(const struct batch_column *col, uint32_t salt, char **value, struct sha256 *sha, struct batch_set *seen)
+static int draw(const struct batch_column *col, uint32_t salt, char **value, struct sha256 *sha,
+                struct batch_set *seen)
 {
         char text[BATCH_RANDOM_MAX + 1];
         int64_t rc = 0;
@@ -148,7 +154,8 @@ static int draw(const struct batch_column *col, uint32_t salt, char **value, str
                         break;
                 if (!col->unique)
                         break;
-                if ((rc = batch_hash_text(sha, salt, text, strlen(text), &h)) < 0 || (rc = batch_set_add(seen, &h, 1)) <= 0)
+                if ((rc = batch_hash_text(sha, salt, text, strlen(text), &h)) < 0 ||
+                    (rc = batch_set_add(seen, &h, 1)) <= 0)
                         break;
         }
         if (rc == 0) {
@@ -188,8 +195,8 @@ static int row_write(const struct batch_job *job, struct file_writer *w, const s
         return rc;
 }
 
-int batch_issued_add(const struct batch_job *job, struct file_writer *w, struct batch_unit *u, struct sha256 *sha,
-                     struct batch_set *seen, struct report *r)
+int batch_issued_add(const struct batch_job *job, struct file_writer *w, struct batch_unit *u,
+                     struct sha256 *sha, struct batch_set *seen, struct report *r)
 {
         size_t g = 0;
 
@@ -201,8 +208,10 @@ int batch_issued_add(const struct batch_job *job, struct file_writer *w, struct 
                         continue;
                 if (col->gen.kind == BATCH_GEN_RANDOM && !u->issued && !*u->gen[g] &&
                     (rc = draw(col, (uint32_t)i + 1, &u->gen[g], sha, seen)) < 0)
-                        return report_error(r, -rc, job->conf.name, col->line, 0, "%s: %s", col->key,
-                                            rc == -E_NOSPACE ? "too few characters for so many unique values; make it longer"
+                        return report_error(r, -rc, job->conf.name, col->line, 0, "%s: %s",
+                                            col->key,
+                                            rc == -E_NOSPACE ? "too few characters for so many "
+                                                               "unique values; make it longer"
                                                              : err_text(rc));
                 g++;
         }

@@ -10,7 +10,7 @@
 #include "host/batch_set.h"
 #include "host/sha256.h"
 
-#define BATCH_PIECE_RECORDS 32u  /* devices that one thread takes at a time */
+#define BATCH_PIECE_RECORDS 32u /* devices that one thread takes at a time */
 #define BATCH_PIECE_BYTES   ((size_t)256 << 10)
 
 /* The first columns of PREFIX-values.csv; the generated ones follow. */
@@ -34,10 +34,11 @@ struct batch_job {
         struct batch_repeat *repeats; /* one a column */
         size_t unique_count;
         size_t gen_count;
-        struct crypt_xts shared; /* ready when encryption is BATCH_SHARED_KEY or BATCH_HMAC_SHARED */
+        struct crypt_xts
+                shared; /* ready when encryption is BATCH_SHARED_KEY or BATCH_HMAC_SHARED */
         struct batch_out out;
         struct batch_set ours; /* names in the manifest of an earlier run */
-        bool resumed;          /* an earlier run of this same job did not end: what differs is its */
+        bool resumed; /* an earlier run of this same job did not end: what differs is its */
         enum batch_phase phase;
 };
 
@@ -62,10 +63,10 @@ struct batch_worker {
         struct sha256 *sha;
         char *csv;
         size_t csv_len, csv_cap;
-        struct nvs_value *values; /* one a column */
-        struct csv_field *cells;  /* one a column: what it holds for this device */
-        bool *pending;            /* a random value that is still to be drawn */
-        char *gen;                /* gen_count texts of BATCH_TEMPLATE_MAX */
+        struct nvs_value *values;    /* one a column */
+        struct csv_field *cells;     /* one a column: what it holds for this device */
+        bool *pending;               /* a random value that is still to be drawn */
+        char *gen;                   /* gen_count texts of BATCH_TEMPLATE_MAX */
         struct nvs_write_stats most; /* of the fullest image */
 };
 int batch_worker_init(struct batch_worker *w, const struct batch_job *job);
@@ -78,8 +79,10 @@ void batch_worker_free(struct batch_worker *w, const struct batch_job *job);
 int batch_device(const struct batch_job *job, struct batch_worker *w, const struct csv_row *row,
                  const char *const *issued, struct batch_unit *u, struct report *r);
 
-/* What a text is known by in a batch_set; salt: 0 for stems, a column's index + 1 for its values. */
-int batch_hash_text(struct sha256 *sha, uint32_t salt, const char *text, size_t n, struct batch_hash *out);
+/* What a text is known by in a batch_set; salt: 0 for stems, a column's index + 1 for its values.
+ */
+int batch_hash_text(struct sha256 *sha, uint32_t salt, const char *text, size_t n,
+                    struct batch_hash *out);
 
 /* batch_csv.c: the text of csv/STEM.csv, as Python's csv writes it, into w->csv. */
 int batch_csv_make(const struct batch_job *job, struct batch_worker *w);
@@ -87,7 +90,9 @@ int batch_csv_make(const struct batch_job *job, struct batch_worker *w);
 int batch_csv_cell(char **buf, size_t *len, size_t *cap, const char *text, size_t n);
 int batch_csv_raw(char **buf, size_t *len, size_t *cap, const char *text, size_t n);
 
-/* batch_key.c: the key that encrypts u's image. BATCH_CHECK: -E_NOTFOUND if there is none yet; BATCH_MAKE: made and saved. */
-int batch_key(const struct batch_job *job, const struct batch_unit *u, struct nvs_keys *k, struct diag *d);
+/* batch_key.c: the key that encrypts u's image. BATCH_CHECK: -E_NOTFOUND if there is none yet;
+ * BATCH_MAKE: made and saved. */
+int batch_key(const struct batch_job *job, const struct batch_unit *u, struct nvs_keys *k,
+              struct diag *d);
 
 #endif

@@ -1,4 +1,5 @@
-/* Keys of one device: read back if an earlier run made them, else fresh, and on disk before the image is. */
+/* Keys of one device: read back if an earlier run made them, else fresh, and on disk before the
+ * image is. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,13 +10,15 @@
 static int key_bad(const struct batch_job *job, const char *name, struct diag *d)
 {
         return diag_set(d, E_KEY,
-                        "%s/%s/%s: is no key, or another one than its device's; restore it, or move it away "
+                        "%s/%s/%s: is no key, or another one than its device's; restore it, or "
+                        "move it away "
                         "together with the image",
                         job->out.path, batch_folder_names[BATCH_KEYS], name);
 }
 
 /* hmac-keys-STEM.bin: 32 raw bytes */
-static int hmac_key(const struct batch_job *job, const char *stem, uint8_t key[NVS_HMAC_KEY_LEN], struct diag *d)
+static int hmac_key(const struct batch_job *job, const char *stem, uint8_t key[NVS_HMAC_KEY_LEN],
+                    struct diag *d)
 {
         char name[BATCH_NAME_MAX + 1];
         uint8_t buf[NVS_HMAC_KEY_LEN + 1];
@@ -31,14 +34,16 @@ static int hmac_key(const struct batch_job *job, const char *stem, uint8_t key[N
         } else if (n != -E_NOTFOUND || job->phase != BATCH_MAKE) {
                 rc = (int)n;
         } else if ((rc = crypt_random(key, NVS_HMAC_KEY_LEN)) == 0) {
-                rc = batch_out_save(&job->out, BATCH_KEYS, name, key, NVS_HMAC_KEY_LEN, FILE_SECRET, d);
+                rc = batch_out_save(&job->out, BATCH_KEYS, name, key, NVS_HMAC_KEY_LEN, FILE_SECRET,
+                                    d);
         }
         wipe(buf, sizeof buf);
         return rc;
 }
 
 /* What keys-STEM.bin must hold, unless it is random itself. */
-static int key_given(const struct batch_job *job, const char *stem, struct nvs_keys *k, struct diag *d)
+static int key_given(const struct batch_job *job, const char *stem, struct nvs_keys *k,
+                     struct diag *d)
 {
         uint8_t hmac[NVS_HMAC_KEY_LEN];
         int rc;
@@ -54,7 +59,8 @@ static int key_given(const struct batch_job *job, const char *stem, struct nvs_k
         return rc;
 }
 
-int batch_key(const struct batch_job *job, const struct batch_unit *u, struct nvs_keys *k, struct diag *d)
+int batch_key(const struct batch_job *job, const struct batch_unit *u, struct nvs_keys *k,
+              struct diag *d)
 {
         const bool fresh = job->cfg->encryption == BATCH_KEY_EACH;
         char name[BATCH_NAME_MAX + 1];
@@ -79,7 +85,8 @@ int batch_key(const struct batch_job *job, const struct batch_unit *u, struct nv
                 rc = fresh ? -E_NOTFOUND : 0;
         } else if ((rc = fresh ? nvs_keys_generate(k) : 0) == 0) {
                 nvs_keys_format(k, file);
-                rc = batch_out_save(&job->out, BATCH_KEYS, name, file, NVS_KEYS_SIZE, FILE_SECRET, d);
+                rc = batch_out_save(&job->out, BATCH_KEYS, name, file, NVS_KEYS_SIZE, FILE_SECRET,
+                                    d);
         }
         wipe(&found, sizeof found);
         wipe(file, sizeof file);

@@ -28,10 +28,12 @@ static ssize_t cookie_write(void *cookie, const char *data, size_t n)
         return file_writer_put(cookie, data, n) < 0 ? 0 : (ssize_t)n;
 }
 
-static int writer_open(const struct batch_job *job, const char *behind, struct file_writer **w, struct diag *d)
+static int writer_open(const struct batch_job *job, const char *behind, struct file_writer **w,
+                       struct diag *d)
 {
         char *path = batch_path(job, "", behind);
-        int rc = path ? file_writer_open(path, FILE_PUBLIC, w, d) : diag_set(d, E_NOMEM, "out of memory");
+        int rc = path ? file_writer_open(path, FILE_PUBLIC, w, d)
+                      : diag_set(d, E_NOMEM, "out of memory");
 
         free(path);
         return rc;
@@ -59,7 +61,8 @@ int batch_manifest_open(struct batch_manifest *m, const struct batch_job *job, s
         return file_writer_printf(m->csv, HEADING "\r\n");
 }
 
-int batch_manifest_add(struct batch_manifest *m, const struct batch_job *job, const struct batch_unit *u)
+int batch_manifest_add(struct batch_manifest *m, const struct batch_job *job,
+                       const struct batch_unit *u)
 {
         char file[BATCH_NAME_MAX + 8];
         char key[BATCH_NAME_MAX + 16] = "";
@@ -92,7 +95,8 @@ int batch_manifest_add(struct batch_manifest *m, const struct batch_job *job, co
                 if (rc == 0)
                         rc = batch_csv_raw(&m->row, &m->row_len, &m->row_cap, ",", 1);
                 if (rc == 0)
-                        rc = batch_csv_cell(&m->row, &m->row_len, &m->row_cap, cells[i], strlen(cells[i]));
+                        rc = batch_csv_cell(&m->row, &m->row_len, &m->row_cap, cells[i],
+                                            strlen(cells[i]));
         }
         if (rc == 0)
                 rc = batch_csv_raw(&m->row, &m->row_len, &m->row_cap, "\r\n", 2);
@@ -140,7 +144,8 @@ struct loader {
 static int not_ours(struct loader *l, uint32_t line)
 {
         return report_error(l->r, E_EXISTS, l->path, line, 0,
-                            "is no manifest of a batch, and would be overwritten; move it away, or choose another prefix");
+                            "is no manifest of a batch, and would be overwritten; move it away, or "
+                            "choose another prefix");
 }
 
 static int on_row(void *ctx, const struct csv_row *row)
@@ -154,7 +159,9 @@ static int on_row(void *ctx, const struct csv_row *row)
                 return not_ours(l, row->line);
         if (!l->heading_seen) {
                 l->heading_seen = true;
-                return strcmp(f[COL_DEVICE].text, "device") || strcmp(f[COL_FILE].text, "file") ? not_ours(l, row->line) : 0;
+                return strcmp(f[COL_DEVICE].text, "device") || strcmp(f[COL_FILE].text, "file")
+                               ? not_ours(l, row->line)
+                               : 0;
         }
         if (f[COL_FILE].len < 8 || strncmp(f[COL_FILE].text, "bin/", 4) != 0)
                 return not_ours(l, row->line);
@@ -181,7 +188,8 @@ int batch_manifest_load(struct batch_job *job, struct sha256 *sha, struct report
                 return 0;
         }
         rc = batch_reader_open(&reader, path, NULL, &d);
-        while (rc >= 0 && (rc = batch_reader_next(&reader, &piece, SIZE_MAX, BATCH_PIECE_BYTES, &d)) > 0)
+        while (rc >= 0 &&
+               (rc = batch_reader_next(&reader, &piece, SIZE_MAX, BATCH_PIECE_BYTES, &d)) > 0)
                 rc = csv_read(path, piece.text, piece.len, &cfg, on_row, &l, r);
         if (rc < 0 && d.code)
                 report_diag(r, NULL, &d);

@@ -43,8 +43,8 @@ static int open_folder(struct batch_out *o, enum batch_folder f, struct diag *d)
         if (o->fd[f] >= 0)
                 o->had[f] = holds_files(o->fd[f]);
         else if (errno != ENOENT)
-                rc = diag_set(d, errno == EACCES ? E_PERM : E_IO, "%s: cannot be used as a folder: %s", path,
-                              strerror(errno));
+                rc = diag_set(d, errno == EACCES ? E_PERM : E_IO,
+                              "%s: cannot be used as a folder: %s", path, strerror(errno));
         free(path);
         return rc;
 }
@@ -93,12 +93,13 @@ void batch_out_close(struct batch_out *o)
 
 static int fail(const struct batch_out *o, enum batch_folder f, const char *name, struct diag *d)
 {
-        return diag_set(d, errno == EACCES ? E_PERM : E_IO, "%s/%s/%s: cannot read: %s", o->path, batch_folder_names[f],
-                        name, strerror(errno));
+        return diag_set(d, errno == EACCES ? E_PERM : E_IO, "%s/%s/%s: cannot read: %s", o->path,
+                        batch_folder_names[f], name, strerror(errno));
 }
 
 /* Open a file that is there. Returns its descriptor, -E_NOTFOUND, or another failure with d. */
-static int open_there(const struct batch_out *o, enum batch_folder f, const char *name, struct stat *st, struct diag *d)
+static int open_there(const struct batch_out *o, enum batch_folder f, const char *name,
+                      struct stat *st, struct diag *d)
 {
         int fd;
 
@@ -113,11 +114,12 @@ static int open_there(const struct batch_out *o, enum batch_folder f, const char
                 return fd;
         if (fd >= 0)
                 close(fd);
-        return diag_set(d, E_EXISTS, "%s/%s/%s: is no regular file; move it away", o->path, batch_folder_names[f], name);
+        return diag_set(d, E_EXISTS, "%s/%s/%s: is no regular file; move it away", o->path,
+                        batch_folder_names[f], name);
 }
 
-int batch_out_look(const struct batch_out *o, enum batch_folder f, const char *name, const void *data, size_t len,
-                   struct diag *d)
+int batch_out_look(const struct batch_out *o, enum batch_folder f, const char *name,
+                   const void *data, size_t len, struct diag *d)
 {
         const uint8_t *p = data;
         uint8_t buf[16384];
@@ -148,8 +150,8 @@ int batch_out_look(const struct batch_out *o, enum batch_folder f, const char *n
         return found;
 }
 
-long batch_out_read(const struct batch_out *o, enum batch_folder f, const char *name, void *buf, size_t cap,
-                    struct diag *d)
+long batch_out_read(const struct batch_out *o, enum batch_folder f, const char *name, void *buf,
+                    size_t cap, struct diag *d)
 {
         struct stat st;
         ssize_t n;
@@ -166,8 +168,8 @@ long batch_out_read(const struct batch_out *o, enum batch_folder f, const char *
         return n;
 }
 
-int batch_out_save(const struct batch_out *o, enum batch_folder f, const char *name, const void *data, size_t len,
-                   enum file_mode mode, struct diag *d)
+int batch_out_save(const struct batch_out *o, enum batch_folder f, const char *name,
+                   const void *data, size_t len, enum file_mode mode, struct diag *d)
 {
         return file_save_at(o->fd[f], name, data, len, mode, d);
 }

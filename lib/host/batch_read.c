@@ -15,14 +15,20 @@ int batch_reader_open(struct batch_reader *r, const char *path, struct sha256 *s
 {
         *r = (struct batch_reader){ .name = path, .line = 1, .fd = -1, .sha = sha };
         if (strcmp(path, "-") == 0)
-                return diag_set(d, E_USAGE, "standard input cannot be read twice, as a batch is; put the values into a file");
+                return diag_set(d, E_USAGE,
+                                "standard input cannot be read twice, as a batch is; put the "
+                                "values into a file");
         r->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         if (r->fd < 0)
-                return diag_set(d, errno == EACCES ? E_PERM : E_NOTFOUND, "%s: cannot open: %s", path, strerror(errno));
+                return diag_set(d, errno == EACCES ? E_PERM : E_NOTFOUND, "%s: cannot open: %s",
+                                path, strerror(errno));
         if (fstat(r->fd, &r->st) < 0)
                 return diag_set(d, E_IO, "%s: cannot read: %s", path, strerror(errno));
         if (!S_ISREG(r->st.st_mode))
-                return diag_set(d, E_IO, "%s: is no regular file; it is read twice, so put the values into one", path);
+                return diag_set(
+                        d, E_IO,
+                        "%s: is no regular file; it is read twice, so put the values into one",
+                        path);
         if (sha && sha256_begin(sha) < 0)
                 return diag_set(d, E_NOMEM, "out of memory");
         return 0;
@@ -44,7 +50,8 @@ bool batch_reader_unchanged(const struct batch_reader *r)
         struct stat now;
 
         return fstat(r->fd, &now) == 0 && now.st_size == r->st.st_size &&
-               now.st_mtim.tv_sec == r->st.st_mtim.tv_sec && now.st_mtim.tv_nsec == r->st.st_mtim.tv_nsec;
+               now.st_mtim.tv_sec == r->st.st_mtim.tv_sec &&
+               now.st_mtim.tv_nsec == r->st.st_mtim.tv_nsec;
 }
 
 /* Line ends are LF, CRLF and CR. 0: not in these bytes, or a CR that may be half of a CRLF. */
@@ -62,7 +69,8 @@ static bool is_delimiter(char c, char delimiter)
         return delimiter ? c == delimiter : c == ',' || c == ';' || c == '\t';
 }
 
-size_t batch_record_length(const char *p, size_t n, char delimiter, bool eof, uint32_t *lines, bool *is_record)
+size_t batch_record_length(const char *p, size_t n, char delimiter, bool eof, uint32_t *lines,
+                           bool *is_record)
 {
         const bool comment = n && *p == '#';
         bool start = true; /* of a field */
@@ -125,8 +133,10 @@ static int fill(struct batch_reader *r, struct diag *d)
                 char *grown;
 
                 if (r->to > BATCH_RECORD_MAX)
-                        return diag_at(d, E_RANGE, r->line, 0, "one record of more than %zu MiB; is a closing quote missing?",
-                                       BATCH_RECORD_MAX >> 20);
+                        return diag_at(
+                                d, E_RANGE, r->line, 0,
+                                "one record of more than %zu MiB; is a closing quote missing?",
+                                BATCH_RECORD_MAX >> 20);
                 grown = malloc(cap);
                 if (!grown)
                         return diag_set(d, E_NOMEM, "out of memory");
@@ -173,7 +183,8 @@ static int piece_add(struct batch_piece *p, const char *text, size_t n, struct d
         return 0;
 }
 
-int batch_reader_next(struct batch_reader *r, struct batch_piece *p, size_t max, size_t bytes, struct diag *d)
+int batch_reader_next(struct batch_reader *r, struct batch_piece *p, size_t max, size_t bytes,
+                      struct diag *d)
 {
         p->len = 0;
         p->records = 0;
@@ -182,8 +193,8 @@ int batch_reader_next(struct batch_reader *r, struct batch_piece *p, size_t max,
         while (p->records < max && p->len < bytes) {
                 uint32_t lines;
                 bool is_record;
-                const size_t n = batch_record_length(r->buf + r->from, r->to - r->from, r->delimiter, r->eof,
-                                                     &lines, &is_record);
+                const size_t n = batch_record_length(r->buf + r->from, r->to - r->from,
+                                                     r->delimiter, r->eof, &lines, &is_record);
                 int rc;
 
                 if (n == 0) {

@@ -22,14 +22,15 @@ struct batch_reader {
         uint64_t records; /* given out so far */
         /* private: */
         int fd;
-        struct stat st; /* as the file was when it was opened */
+        struct stat st;     /* as the file was when it was opened */
         struct sha256 *sha; /* of all bytes; NULL: not wanted */
         char *buf;
         size_t from, to, cap;
         bool eof;
 };
 
-/* A piece: records that follow each other. Zero-initialise; reused by each call; free at the end. */
+/* A piece: records that follow each other. Zero-initialise; reused by each call; free at the end.
+ */
 struct batch_piece {
         char *text;
         size_t len, cap;
@@ -50,14 +51,16 @@ void batch_reader_close(struct batch_reader *r);
  * are in the text but are no records. Returns 1, 0 at the end of the file, or -E_XXX: a record
  * over BATCH_RECORD_MAX, a read error, or a file that is not the one that was opened any more.
  */
-int batch_reader_next(struct batch_reader *r, struct batch_piece *p, size_t max, size_t bytes, struct diag *d);
+int batch_reader_next(struct batch_reader *r, struct batch_piece *p, size_t max, size_t bytes,
+                      struct diag *d);
 void batch_piece_free(struct batch_piece *p); /* wipes */
 
 /*
  * Length of the record (or blank or comment line) at p, with its line end; 0: it does not end in
  * these n bytes. lines gets the line ends in it; *is_record is false for blank and comment lines.
  */
-size_t batch_record_length(const char *p, size_t n, char delimiter, bool eof, uint32_t *lines, bool *is_record);
+size_t batch_record_length(const char *p, size_t n, char delimiter, bool eof, uint32_t *lines,
+                           bool *is_record);
 
 /* Is the file still the one that was opened? */
 bool batch_reader_unchanged(const struct batch_reader *r);

@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BATCH_HASH_LEN 12u /* among 100 million texts two agree with a probability of 1 to 10^13 */
+#define BATCH_HASH_LEN 12u /* among 100 million texts two agree with a probability of 1 to 10^13 \
+                            */
 
 struct batch_hash {
         uint8_t bytes[BATCH_HASH_LEN];
@@ -18,7 +19,8 @@ struct batch_set {
         size_t count, cap;
 };
 
-/* Returns 0 and takes it in, the line (>= 1) of the first if it was in, or -E_NOMEM. line is not 0. */
+/* Returns 0 and takes it in, the line (>= 1) of the first if it was in, or -E_NOMEM. line is not 0.
+ */
 int64_t batch_set_add(struct batch_set *s, const struct batch_hash *h, uint32_t line);
 
 /* The line that it was added with, 0 if it was not. */

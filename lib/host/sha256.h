@@ -1,4 +1,5 @@
-/* SHA-256 of files and images on the host, with the processor's own instructions (OpenSSL): about eight times as fast as lib/crypt's, which must fit a device. */
+/* SHA-256 of files and images on the host, with the processor's own instructions (OpenSSL): about
+ * eight times as fast as lib/crypt's, which must fit a device. */
 #ifndef HOST_SHA256_H
 #define HOST_SHA256_H
 
