@@ -378,9 +378,13 @@ static void check_unused_bytes(struct nvs_checker *c, const struct nvs_item *it)
         size_t at = 0;
         size_t n = 0;
 
-        if (!bytes_all(it->raw + NVS_ENT_KEY + pad, NVS_KEY_MAX + 1 - pad, 0))
-                find(c, NVS_RULE_KEY_PADDING, NVS_WARNING, at_item(it, NVS_ENT_KEY + pad),
-                     "'%s': bytes behind the key's NUL are not NUL", show_key(it->raw).text);
+        if (!bytes_all(it->raw + NVS_ENT_KEY + pad, NVS_KEY_MAX + 1 - pad, 0)) {
+                /* the page's index of keys hashes all 16 bytes (nvs_item_hash_list.cpp) */
+                find(c, NVS_RULE_KEY_PADDING, NVS_ERROR, at_item(it, NVS_ENT_KEY + pad),
+                     "'%s': bytes behind the key's NUL are not NUL: the device does not find the "
+                     "key",
+                     show_key(it->raw).text);
+        }
         if (it->chunk != NVS_CHUNK_ANY && it->type != NVS_BLOB_DATA)
                 find(c, NVS_RULE_ENTRY_CHUNK, NVS_WARNING, at_item(it, NVS_ENT_CHUNK),
                      "'%s': chunk number %u in an entry that is no blob data",

@@ -66,7 +66,8 @@ static int try_same(struct nvs_script *s, const struct nvs_image *img)
         const struct nvs_write_config cfg = { .image = again,
                                               .size = img->len,
                                               .version = s->version,
-                                              .legacy_layout = s->legacy_layout };
+                                              .legacy_layout = s->legacy_layout,
+                                              .keys_checked = true };
         int rc;
 
         if (!again)

@@ -71,8 +71,8 @@ static int read_value(struct nvs_value *v, struct nvs_store *s, const struct nvs
                 return -E_BUG;
         nvs_item_get(&it, &page,
                      (unsigned)(e->offset % NVS_PAGE_SIZE - NVS_ENTRIES_AT) / NVS_ENTRY_SIZE);
-        if (it.type == NVS_BLOB_DATA)
-                return read_blob(v, s, e);
+        if (it.type == NVS_BLOB_DATA && (it.faults || it.len != e->size))
+                return read_blob(v, s, e); /* several chunks */
         if (it.faults & ~(unsigned)NVS_BAD_STATE)
                 return -E_CRC;
         v->bits = it.bits;

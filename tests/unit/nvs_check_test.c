@@ -483,7 +483,7 @@ static const struct forgery {
         { "reserved-index", f_reserved_index, NVS_RULE_ENTRY_RESERVED, NVS_WARNING, 1, 2, 0 },
         { "key-empty", f_key_empty, NVS_RULE_KEY, NVS_ERROR, 0, 1, 1 },
         { "key-long", f_key_long, NVS_RULE_KEY, NVS_ERROR, 0, 1, 1 },
-        { "key-padding", f_key_padding, NVS_RULE_KEY_PADDING, NVS_WARNING, 0, 1, 0 },
+        { "key-padding", f_key_padding, NVS_RULE_KEY_PADDING, NVS_ERROR, 0, 1, 1 },
         { "duplicate", f_duplicate, NVS_RULE_KEY_DUPLICATE, NVS_ERROR, 0, 1, 1 },
         { "duplicate-last", f_duplicate_last, NVS_RULE_KEY_DUPLICATE, NVS_WARNING, 0, 1, 0 },
         { "duplicate-ns", f_duplicate_ns, NVS_RULE_KEY_DUPLICATE, NVS_ERROR, 0, 0, 1 },
