@@ -79,9 +79,38 @@ int fail_diag(const struct diag *d);
 /* One device issued: a line on stdout (JSON with --json). */
 void print_device(const struct issue_device *dev);
 
+/* "dns:…" and "ip:…" added to san; the texts live as long as the process. 0 or -E_NOMEM. */
+int server_names(const struct opt_list *names, const struct opt_list *addresses,
+                 struct opt_list *san);
+
+/* One certificate into cfg->folder, which is made. */
+int issue_one(struct issue_config *cfg, struct issue_device *dev, struct diag *d);
+
+/* mosquitto's settings for mutual TLS with the files in the folder certs. */
+int write_mosquitto_conf(const char *path, const char *certs, bool crl, struct diag *d);
+
+/* A revocation list of what the index has as revoked; their number in *count. */
+int make_crl(struct ca *ca, const char *path, int64_t days, size_t *count, struct diag *d);
+
 int cmd_ca(int argc, char **argv);
 int cmd_device(int argc, char **argv);
 int cmd_batch(int argc, char **argv);
-extern const struct opt ca_options[], device_options[], batch_options[];
+int cmd_sign(int argc, char **argv);
+int cmd_csr(int argc, char **argv);
+int cmd_server(int argc, char **argv);
+int cmd_pki(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
+int cmd_convert(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_revoke(int argc, char **argv);
+int cmd_crl(int argc, char **argv);
+int cmd_register(int argc, char **argv);
+int cmd_fetch(int argc, char **argv);
+int cmd_signing_key(int argc, char **argv);
+extern const struct opt ca_options[], device_options[], batch_options[], sign_options[],
+        csr_options[], server_options[], pki_options[], verify_options[], inspect_options[],
+        convert_options[], list_options[], revoke_options[], crl_options[], register_options[],
+        fetch_options[], signing_key_options[];
 
 #endif

@@ -18,7 +18,7 @@ static const char *out_dir = ".";
 static const char *name_space = "fctry";
 static struct opt_list columns;
 static int64_t count, start = 1, threads;
-static bool reissue;
+static bool reissue, chain;
 static bool inline_values;
 
 const struct opt batch_options[] = {
@@ -37,6 +37,8 @@ const struct opt batch_options[] = {
           "certificate and key in values.csv itself instead of their paths", 0 },
         SHAPE_OPTIONS,
         PROV_OPTIONS,
+        { 0, "chain", OPT_FLAG, &chain, NULL, "put the CA's certificate behind the device's (PEM)",
+          0 },
         { 0, "reissue", OPT_FLAG, &reissue, NULL, "revoke what the devices have and make it anew",
           0 },
         { 'j', "threads", OPT_INT, &threads, "N", "at most N threads (all processors)", 0 },
@@ -175,6 +177,7 @@ int cmd_batch(int argc, char **argv)
                                            .san = shape.san.items,
                                            .san_count = shape.san.count,
                                            .reissue = reissue,
+                                           .chain = chain,
                                            .threads = (unsigned)threads,
                                            .now = time(NULL) };
         cfg.total = (uint64_t)count;

@@ -10,7 +10,7 @@
 
 static const char *cn;
 static const char *out_dir = ".";
-static bool reissue;
+static bool reissue, chain;
 static bool stdout_key;
 
 const struct opt device_options[] = {
@@ -18,6 +18,8 @@ const struct opt device_options[] = {
         { 'o', "out", OPT_STR, &out_dir, "DIR", "folder for NAME.crt and NAME.key (.)", 0 },
         SHAPE_OPTIONS,
         PROV_OPTIONS,
+        { 0, "chain", OPT_FLAG, &chain, NULL, "put the CA's certificate behind the device's (PEM)",
+          0 },
         { 0, "reissue", OPT_FLAG, &reissue, NULL, "revoke what the device has and make it anew",
           0 },
         { 0, "stdout-key", OPT_FLAG, &stdout_key, NULL,
@@ -32,10 +34,8 @@ static int issue(struct issue_config *cfg, struct issue_device *dev, struct diag
         int rc = ca_open(&from, cfg->now, &ca, d);
 
         cfg->ca = &ca;
-        if (rc == 0 && !stdout_key && (rc = file_mkdirs(out_dir, 0700, d)) == 0)
-                rc = file_sweep(out_dir, d);
         if (rc == 0)
-                rc = issue_group(cfg, dev, 1, d);
+                rc = stdout_key ? issue_group(cfg, dev, 1, d) : issue_one(cfg, dev, d);
         ca_close(&ca);
         return rc;
 }
@@ -59,9 +59,11 @@ int cmd_device(int argc, char **argv)
         struct prov_config prov_cfg;
         struct profile profile = { 0 };
         struct issue_device dev = { 0 };
-        struct issue_config cfg = {
-                .profile = &profile, .folder = out_dir, .reissue = reissue, .now = time(NULL)
-        };
+        struct issue_config cfg = { .profile = &profile,
+                                    .folder = out_dir,
+                                    .reissue = reissue,
+                                    .chain = chain,
+                                    .now = time(NULL) };
         struct diag d = { 0 };
         int status;
         int rc;

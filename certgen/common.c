@@ -140,6 +140,7 @@ void print_device(const struct issue_device *dev)
 {
         struct json_writer w = { .out = stdout };
         const bool fresh = dev->outcome == ISSUE_NEW;
+        const char *key = dev->request_key ? NULL : dev->key_path;
 
         if (!common.json) {
                 printf("%s\t%s\t%s\t%s\t%s\n", fresh ? "new" : "before", dev->cn, dev->serial,
@@ -153,7 +154,7 @@ void print_device(const struct issue_device *dev)
         json_str(&w, "cn", dev->cn);
         json_str(&w, "serial", dev->serial);
         json_str(&w, "cert", dev->cert_path);
-        json_str(&w, "key", dev->key_path);
+        json_str(&w, "key", key);
         json_close(&w, '}');
         putchar('\n');
 }

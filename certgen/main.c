@@ -30,6 +30,34 @@ static const struct command commands[] = {
           "Killed or interrupted, the same command finishes the job.\n\nExamples:\n"
           "  certgen batch --count 1000 --cn 'SO-%06u' --out batch\n"
           "  certgen batch --devices list.csv --prov --qr png --out batch" },
+        { "sign", "REQUEST|FOLDER...", "certificates for signing requests", sign_options, 1, -1,
+          cmd_sign,
+          "A request must be for the device that its file's name says "
+          "(SO-000001.csr).\n\nExample:\n"
+          "  certgen sign requests/ --out devices" },
+        { "csr", "", "a key and its signing request", csr_options, 0, 0, cmd_csr, NULL },
+        { "server", "", "key and certificate of a broker or an update server", server_options, 0, 0,
+          cmd_server,
+          "Example:\n  certgen server --dns broker.local --ip 192.168.1.20 --name server" },
+        { "pki", "DIR", "CA, broker, update server, client and mosquitto's settings at once",
+          pki_options, 1, 1, cmd_pki, "Example:\n  certgen pki --ip 192.168.1.20 bench" },
+        { "verify", "CERTIFICATE...", "key, chain, dates, usage, size, revocation", verify_options,
+          1, -1, cmd_verify, NULL },
+        { "inspect", "FILE...", "what is in a certificate, request, key or revocation list",
+          inspect_options, 1, -1, cmd_inspect, NULL },
+        { "convert", "INPUT OUTPUT", "PEM to DER and back", convert_options, 0, 2, cmd_convert,
+          NULL },
+        { "list", "", "what was issued", list_options, 0, 0, cmd_list, NULL },
+        { "revoke", "NAME|SERIAL...", "declare certificates no longer good", revoke_options, 1, -1,
+          cmd_revoke, NULL },
+        { "crl", "", "the list of revoked certificates", crl_options, 0, 0, cmd_crl, NULL },
+        { "register", "aws|azure|mosquitto|rainmaker",
+          "files that make a cloud or a broker know the fleet", register_options, 1, 1,
+          cmd_register, NULL },
+        { "fetch", "HOST[:PORT]", "the certificates that a TLS server shows", fetch_options, 1, 1,
+          cmd_fetch, NULL },
+        { "signing-key", "FILE", "a key for secure boot, a code-signing certificate",
+          signing_key_options, 1, 1, cmd_signing_key, NULL },
         { 0 },
 };
 
@@ -38,7 +66,8 @@ static const struct tool tool = {
         .summary = "keys and certificates for devices, each exactly once",
         .options = tool_options,
         .commands = commands,
-        .more = "Exit status: 0 done, 1 bad input, 2 usage, 4 verification failed, 5 station "
+        .more = "Exit status: 0 done, 1 bad input, 2 usage, 3 no answer, 4 verification failed, 5 "
+                "station "
                 "trouble.",
 };
 

@@ -209,17 +209,9 @@ static int save_chain(const struct ca_plan *plan, X509 *issuing, X509 *root, str
         struct blob both = { 0 };
         int rc;
 
-        if ((rc = cert_pem(issuing, &a, d)) == 0 && (rc = cert_pem(root, &b, d)) == 0) {
-                both.len = a.len + b.len;
-                both.data = malloc(both.len);
-                if (both.data) {
-                        memcpy(both.data, a.data, a.len);
-                        memcpy(both.data + a.len, b.data, b.len);
-                        rc = save_as(plan->dir, "ca", "crt", &both, FILE_PUBLIC, d);
-                } else {
-                        rc = diag_set(d, E_NOMEM, "no memory");
-                }
-        }
+        if ((rc = cert_pem(issuing, &a, d)) == 0 && (rc = cert_pem(root, &b, d)) == 0 &&
+            (rc = blob_join(&a, &b, &both, d)) == 0)
+                rc = save_as(plan->dir, "ca", "crt", &both, FILE_PUBLIC, d);
         blob_free(&a);
         blob_free(&b);
         blob_free(&both);

@@ -428,9 +428,10 @@ int cert_index_by_key(struct cert_index *ix, const uint8_t key_id[KEY_ID_LEN], c
         return rc;
 }
 
-/* The row of the certificate that a CN or a serial number means; its state, or -E_NOTFOUND. */
-static int find_to_revoke(struct cert_index *ix, const char *what, int64_t *row,
-                          char serial[CERT_SERIAL_TEXT], struct diag *d)
+/* The row of the certificate that a CN (the live one) or a serial number means; its state, or
+ * -E_NOTFOUND. */
+static int find_cert(struct cert_index *ix, const char *what, int64_t *row,
+                     char serial[CERT_SERIAL_TEXT], struct diag *d)
 {
         sqlite3_stmt *s = NULL;
         int state = -E_NOTFOUND;
@@ -460,6 +461,13 @@ static int find_to_revoke(struct cert_index *ix, const char *what, int64_t *row,
         return state;
 }
 
+int cert_index_state(struct cert_index *ix, const char *cn_or_serial, struct diag *d)
+{
+        int64_t row;
+
+        return find_cert(ix, cn_or_serial, &row, NULL, d);
+}
+
 int cert_index_revoke(struct cert_index *ix, const char *cn_or_serial, int reason,
                       char serial[CERT_SERIAL_TEXT], struct diag *d)
 {
@@ -469,7 +477,7 @@ int cert_index_revoke(struct cert_index *ix, const char *cn_or_serial, int reaso
 
         if (rc < 0)
                 return rc;
-        state = find_to_revoke(ix, cn_or_serial, &row, serial, d);
+        state = find_cert(ix, cn_or_serial, &row, serial, d);
         if (state == STATE_ISSUED) {
                 sqlite3_bind_int64(ix->q[Q_SUPERSEDE], 1, row);
                 sqlite3_bind_int(ix->q[Q_SUPERSEDE], 2, reason);

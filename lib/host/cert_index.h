@@ -84,6 +84,9 @@ int cert_index_by_key(struct cert_index *ix, const uint8_t key_id[KEY_ID_LEN], c
 int cert_index_revoke(struct cert_index *ix, const char *cn_or_serial, int reason,
                       char serial[CERT_SERIAL_TEXT], struct diag *d);
 
+/* 1: this serial number or CN is issued; 2: revoked; -E_NOTFOUND. */
+int cert_index_state(struct cert_index *ix, const char *cn_or_serial, struct diag *d);
+
 /* One certificate of the index, for lists; pointers are borrowed until the callback returns. */
 struct cert_entry {
         const char *cn;

@@ -45,7 +45,9 @@ void issue_device_clear(struct issue_device *dev)
         if (dev->prov)
                 wipe(dev->prov, sizeof *dev->prov);
         free(dev->prov);
-        *dev = (struct issue_device){ .cn = dev->cn };
+        *dev = (struct issue_device){ .cn = dev->cn,
+                                      .stem = dev->stem,
+                                      .request_key = dev->request_key };
 }
 
 /* A device at work. */
@@ -70,7 +72,7 @@ static int name_files(const struct issue_config *cfg, struct job *j, char **stem
                       struct diag *d)
 {
         struct issue_device *dev = j->dev;
-        char *stem = issue_stem(dev->cn);
+        char *stem = dev->stem ? strdup(dev->stem) : issue_stem(dev->cn);
         const char *more = cfg->profile->form.der ? ".der" : "";
         int n = -1;
 
@@ -98,27 +100,61 @@ static int write_pair(const struct issue_config *cfg, struct issue_device *dev, 
 
         if (cfg->no_files)
                 return 0;
-        rc = file_save_fast(dev->key_path, dev->key.data, dev->key.len, FILE_SECRET, d);
+        rc = dev->request_key
+                     ? 0
+                     : file_save_fast(dev->key_path, dev->key.data, dev->key.len, FILE_SECRET, d);
         if (rc == 0) {
                 rc = file_save_fast(dev->cert_path, dev->cert.data, dev->cert.len, FILE_PUBLIC, d);
-                if (rc < 0)
+                if (rc < 0 && !dev->request_key)
                         unlink(dev->key_path); /* nothing half-made */
         }
         return rc;
 }
 
+static int copy_blob(const struct blob *in, struct blob *out, struct diag *d)
+{
+        out->data = malloc(in->len + 1);
+        if (!out->data)
+                return diag_set(d, E_NOMEM, "no memory");
+        memcpy(out->data, in->data, in->len);
+        out->data[in->len] = 0;
+        out->len = in->len;
+        return 0;
+}
+
+/* The certificate as it is stored: DER, or PEM with the CA's behind it where that is asked for. */
 static int encode_cert(const struct issue_config *cfg, const struct blob *der, struct blob *out,
                        struct diag *d)
 {
-        if (!cfg->profile->form.der)
+        struct blob leaf = { 0 };
+        struct blob ca = { 0 };
+        int rc;
+
+        if (cfg->profile->form.der)
+                return copy_blob(der, out, d);
+        if (!cfg->chain)
                 return der_to_pem("CERTIFICATE", der, out, d);
-        out->data = malloc(der->len + 1);
-        if (!out->data)
-                return diag_set(d, E_NOMEM, "no memory");
-        memcpy(out->data, der->data, der->len);
-        out->data[der->len] = 0;
-        out->len = der->len;
-        return 0;
+        if ((rc = der_to_pem("CERTIFICATE", der, &leaf, d)) == 0 &&
+            (rc = cert_pem(cfg->ca->cert, &ca, d)) == 0)
+                rc = blob_join(&leaf, &ca, out, d);
+        blob_free(&leaf);
+        blob_free(&ca);
+        return rc;
+}
+
+/* The key to certify: the request's, or a new one, encoded for its file. Returned: EVP_PKEY_free.
+ */
+static int take_key(const struct issue_config *cfg, struct issue_device *dev, EVP_PKEY **out,
+                    struct diag *d)
+{
+        int rc;
+
+        *out = dev->request_key;
+        if (*out)
+                return EVP_PKEY_up_ref(*out) == 1 ? 0 : diag_set(d, E_NOMEM, "no memory");
+        if ((rc = key_generate(cfg->profile->key, out, d)) < 0)
+                return rc;
+        return key_encode(*out, cfg->profile->form, NULL, &dev->key, d);
 }
 
 static int make_pair(const struct issue_config *cfg, struct job *j, struct diag *d)
@@ -138,9 +174,8 @@ static int make_pair(const struct issue_config *cfg, struct job *j, struct diag 
         int rc;
 
         memcpy(plan.serial, j->claim.serial, sizeof plan.serial);
-        if ((rc = key_generate(cfg->profile->key, &plan.key, d)) == 0 &&
+        if ((rc = take_key(cfg, dev, &plan.key, d)) == 0 &&
             (rc = cert_make(&plan, &cert, d)) == 0 && (rc = cert_der(cert, &j->der, d)) == 0 &&
-            (rc = key_encode(plan.key, cfg->profile->form, NULL, &dev->key, d)) == 0 &&
             (rc = encode_cert(cfg, &j->der, &dev->cert, d)) == 0 &&
             (rc = cert_key_id(cert, j->key_id, d)) == 0 && (rc = write_pair(cfg, dev, d)) == 0) {
                 cert_times(cert, &from, &j->not_after);
@@ -153,11 +188,15 @@ static int make_pair(const struct issue_config *cfg, struct job *j, struct diag 
         return rc;
 }
 
-/* Load dev's key file; its id. */
+/* The id of the key that dev has: the request's, or the one in its file. */
 static int load_key(struct issue_device *dev, uint8_t id[KEY_ID_LEN], struct diag *d)
 {
         EVP_PKEY *key = NULL;
-        int rc = file_load(dev->key_path, FILE_LIMIT_KEY, &dev->key, d);
+        int rc;
+
+        if (dev->request_key)
+                return key_id(dev->request_key, id, d);
+        rc = file_load(dev->key_path, FILE_LIMIT_KEY, &dev->key, d);
 
         if (rc == 0)
                 rc = key_decode(dev->key_path, &dev->key, NULL, &key, d);
@@ -207,6 +246,20 @@ out:
         return ok;
 }
 
+static int refuse_again(const struct issue_device *dev, const char *folder, struct diag *d)
+{
+        if (dev->request_key)
+                return diag_set(d, E_EXISTS,
+                                "%.64s: has a certificate for another key (serial %s); --reissue "
+                                "revokes it",
+                                dev->cn, dev->serial);
+        return diag_set(d, E_EXISTS,
+                        "%.64s: has a certificate already (serial %s), its key went to %.80s; "
+                        "--reissue revokes it and"
+                        " makes a new one",
+                        dev->cn, dev->serial, *folder ? folder : "standard output");
+}
+
 /* A device that has its certificate: the same again, if its key is here. */
 static int had_before(const struct issue_config *cfg, struct job *j, struct diag *d)
 {
@@ -217,12 +270,7 @@ static int had_before(const struct issue_config *cfg, struct job *j, struct diag
         hex_encode(j->claim.serial, sizeof j->claim.serial, dev->serial);
         if (cfg->no_files || load_key(dev, id, NULL) < 0 ||
             memcmp(id, j->claim.key_id, sizeof id) != 0)
-                return diag_set(d, E_EXISTS,
-                                "%.64s: has a certificate already (serial %s); its key was written "
-                                "to %.80s; use"
-                                " --reissue to revoke it and make a new one",
-                                dev->cn, dev->serial,
-                                *j->claim.folder ? j->claim.folder : "standard output");
+                return refuse_again(dev, j->claim.folder, d);
         if ((rc = encode_cert(cfg, &j->claim.cert, &dev->cert, d)) < 0)
                 return rc;
         if (!file_exists(dev->cert_path) &&
@@ -336,6 +384,10 @@ static long round_once(struct group *g, struct cert_claim *claims, size_t n, str
                 if (dev->outcome == ISSUE_FAILED && d && !d->code)
                         *d = dev->diag;
         }
+        if (rc < 0)
+                diag_set(d, -rc, "%s",
+                         rc == -E_CANCELLED ? "interrupted; run the command again to finish"
+                                            : err_text(rc));
         recorded = record(cfg, g, d);
         if (rc < 0 || recorded < 0)
                 release(cfg, g);

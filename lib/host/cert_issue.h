@@ -26,6 +26,7 @@ struct issue_config {
         const char *const *san;         /* beside the profile's */
         size_t san_count;
         bool reissue;     /* revoke what a device has and make it anew */
+        bool chain;       /* PEM only: the CA\'s certificate behind the device\'s */
         bool keep_bytes;  /* leave key and certificate in memory too */
         bool no_files;    /* with keep_bytes: the caller delivers them; what was issued before is
                              refused */
@@ -41,7 +42,10 @@ enum issue_outcome {
 };
 
 struct issue_device {
-        const char *cn; /* borrowed; set by the caller, the rest zero-initialised */
+        const char *cn;        /* borrowed; set by the caller, the rest zero-initialised */
+        const char *stem;      /* of the file names; borrowed, NULL: issue_stem(cn) */
+        EVP_PKEY *request_key; /* of a signing request: only the certificate is made; borrowed,
+                                  NULL: make a key */
         enum issue_outcome outcome;
         char serial[CERT_SERIAL_TEXT];
         char *cert_path, *key_path; /* in folder */

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/hex.h"
 #include "crypt/crypt.h"
+#include "host/x509_parts.h"
 
 int cert_serial_new(uint8_t out[CERT_SERIAL_LEN], struct diag *d)
 {
@@ -23,8 +24,7 @@ int cert_serial_new(uint8_t out[CERT_SERIAL_LEN], struct diag *d)
         return 0;
 }
 
-/* The digest that goes with a signing key; Ed25519 takes none. */
-static const EVP_MD *digest_for(const EVP_PKEY *key)
+const EVP_MD *key_digest(const EVP_PKEY *key)
 {
         switch (key_type_get(key)) {
         case KEY_ED25519:
@@ -36,7 +36,7 @@ static const EVP_MD *digest_for(const EVP_PKEY *key)
         }
 }
 
-static int set_subject(X509_NAME *name, const struct profile *p, const char *cn, struct diag *d)
+int parts_subject(X509_NAME *name, const struct profile *p, const char *cn, struct diag *d)
 {
         for (size_t i = 0; i < p->subject_count; i++)
                 if (X509_NAME_add_entry_by_txt(name, p->subject[i].type, MBSTRING_UTF8,
@@ -138,9 +138,8 @@ static int add_name(GENERAL_NAMES *names, const char *template, const char *cn, 
         return rc;
 }
 
-/* The alternative names of profile and plan; NULL in *out if there are none. */
-static int alternative_names(const struct profile *p, const char *cn, const char *const *san,
-                             size_t count, GENERAL_NAMES **out, struct diag *d)
+int parts_names(const struct profile *p, const char *cn, const char *const *san, size_t count,
+                GENERAL_NAMES **out, struct diag *d)
 {
         int rc = 0;
 
@@ -178,7 +177,7 @@ static bool add_basic(X509 *x, const struct profile *p)
         return ok;
 }
 
-static ASN1_BIT_STRING *usage_bits(uint32_t usage)
+ASN1_BIT_STRING *parts_usage(uint32_t usage)
 {
         ASN1_BIT_STRING *bits = ASN1_BIT_STRING_new();
 
@@ -191,18 +190,27 @@ static ASN1_BIT_STRING *usage_bits(uint32_t usage)
         return bits;
 }
 
-static bool add_usages(X509 *x, const struct profile *p)
+EXTENDED_KEY_USAGE *parts_extended_usage(unsigned eku)
 {
         static const int nids[] = { NID_client_auth, NID_server_auth, NID_code_sign };
-        ASN1_BIT_STRING *bits = usage_bits(p->key_usage);
-        EXTENDED_KEY_USAGE *eku = sk_ASN1_OBJECT_new_null();
+        EXTENDED_KEY_USAGE *out = sk_ASN1_OBJECT_new_null();
+
+        for (int i = 0; i < 3 && out; i++)
+                if (eku >> i & 1 && sk_ASN1_OBJECT_push(out, OBJ_nid2obj(nids[i])) <= 0) {
+                        sk_ASN1_OBJECT_free(out);
+                        return NULL;
+                }
+        return out;
+}
+
+static bool add_usages(X509 *x, const struct profile *p)
+{
+        ASN1_BIT_STRING *bits = parts_usage(p->key_usage);
+        EXTENDED_KEY_USAGE *eku = parts_extended_usage(p->eku);
         bool ok = bits && eku;
 
         if (ok && p->key_usage)
                 ok = X509_add1_ext_i2d(x, NID_key_usage, bits, 1, 0) == 1;
-        for (int i = 0; i < 3 && ok; i++)
-                if (p->eku >> i & 1)
-                        ok = sk_ASN1_OBJECT_push(eku, OBJ_nid2obj(nids[i])) > 0;
         if (ok && p->eku)
                 ok = X509_add1_ext_i2d(x, NID_ext_key_usage, eku, 0, 0) == 1;
         ASN1_BIT_STRING_free(bits);
@@ -238,7 +246,7 @@ static int add_extensions(X509 *x, const struct cert_plan *plan, struct diag *d)
 {
         GENERAL_NAMES *names;
         bool ok;
-        int rc = alternative_names(plan->profile, plan->cn, plan->san, plan->san_count, &names, d);
+        int rc = parts_names(plan->profile, plan->cn, plan->san, plan->san_count, &names, d);
 
         if (rc < 0)
                 return rc;
@@ -268,7 +276,7 @@ int cert_make(const struct cert_plan *plan, X509 **out, struct diag *d)
                 rc = openssl_fail(d, E_NOMEM, "no memory for a certificate");
                 goto out;
         }
-        if ((rc = set_subject(X509_get_subject_name(x), plan->profile, plan->cn, d)) < 0)
+        if ((rc = parts_subject(X509_get_subject_name(x), plan->profile, plan->cn, d)) < 0)
                 goto out;
         if (X509_set_issuer_name(x, X509_get_subject_name(plan->issuer ? plan->issuer : x)) != 1) {
                 rc = openssl_fail(d, E_NOMEM, "no memory for a certificate");
@@ -277,7 +285,7 @@ int cert_make(const struct cert_plan *plan, X509 **out, struct diag *d)
         if ((rc = set_times(x, plan, d)) < 0 || (rc = set_public_key(x, plan->key, d)) < 0 ||
             (rc = add_extensions(x, plan, d)) < 0)
                 goto out;
-        if (X509_sign(x, signer, digest_for(signer)) <= 0) {
+        if (X509_sign(x, signer, key_digest(signer)) <= 0) {
                 rc = openssl_fail(d, E_KEY, "the key of the CA did not sign");
                 goto out;
         }
@@ -358,8 +366,7 @@ int chain_load(const char *path, STACK_OF(X509) * *out, struct diag *d)
         return rc;
 }
 
-/* OpenSSL's bytes to a blob of ours. */
-static int take_bytes(const void *p, long n, struct blob *out, struct diag *d)
+int parts_take(const void *p, long n, struct blob *out, struct diag *d)
 {
         *out = (struct blob){ 0 };
         if (n < 0)
@@ -377,7 +384,7 @@ int cert_der(X509 *cert, struct blob *out, struct diag *d)
 {
         uint8_t *der = NULL;
         const int n = i2d_X509(cert, &der);
-        const int rc = take_bytes(der, n, out, d);
+        const int rc = parts_take(der, n, out, d);
 
         OPENSSL_free(der);
         return rc;
@@ -411,6 +418,18 @@ int der_to_pem(const char *label, const struct blob *der, struct blob *out, stru
         out->len = (size_t)(p - (char *)out->data);
         wipe(body, text);
         free(body);
+        return 0;
+}
+
+int blob_join(const struct blob *a, const struct blob *b, struct blob *out, struct diag *d)
+{
+        *out = (struct blob){ .data = malloc(a->len + b->len + 1) };
+        if (!out->data)
+                return diag_set(d, E_NOMEM, "no memory");
+        memcpy(out->data, a->data, a->len);
+        memcpy(out->data + a->len, b->data, b->len);
+        out->len = a->len + b->len;
+        out->data[out->len] = 0;
         return 0;
 }
 

@@ -46,6 +46,8 @@ int chain_load(const char *path, STACK_OF(X509) * *out, struct diag *d);
 int cert_der(X509 *cert, struct blob *out, struct diag *d);
 int cert_pem(X509 *cert, struct blob *out, struct diag *d);
 int der_to_pem(const char *label, const struct blob *der, struct blob *out, struct diag *d);
+/* a and b in one, for chains. Returned: blob_free. */
+int blob_join(const struct blob *a, const struct blob *b, struct blob *out, struct diag *d);
 
 /* The serial number as lower-case hexadecimal; out holds CERT_SERIAL_TEXT bytes (RFC 5280 allows
  * 20). */
