@@ -18,6 +18,7 @@ static int run(int argc, char **argv)
         char line[CONTROL_LINE] = "";
         struct diag d = { 0 };
         char *text = NULL;
+        int rc;
 
         for (int i = 1; i < argc; i++) {
                 const size_t len = strlen(line);
@@ -30,9 +31,10 @@ static int run(int argc, char **argv)
                 return usage_error("--download goes with reset");
         if (download)
                 strcat(line, " download");
-        if (control_ask(argv[0], line, &text, &d) < 0) {
+        rc = control_ask(argv[0], line, &text, &d);
+        if (rc < 0) {
                 tool_error("%s", diag_text(&d));
-                return err_status(d.code);
+                return err_status(rc);
         }
         fputs(text, stdout);
         free(text);

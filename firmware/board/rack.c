@@ -6,8 +6,9 @@
 #include "host/pool.h"
 #include "vboard.h"
 
-#define LONGEST_SLEEP 500000000ull /* ns: a signal that comes just before poll(2) waits no longer \
-                                    */
+#define LONGEST_SLEEP                                                               \
+        500000000ull /* ns: a signal that comes just before poll(2) waits no longer \
+                      */
 
 static uint64_t clock_ns(void)
 {
