@@ -110,6 +110,9 @@ COMMAND(read_flash_sfdp);
 COMMAND(dump_mem);
 COMMAND(read_mem);
 COMMAND(write_mem);
+COMMAND(image_info);
+COMMAND(elf2image);
+COMMAND(merge_bin);
 COMMAND(load_ram);
 COMMAND(run);
 #undef COMMAND

@@ -52,6 +52,7 @@ int job_patch(const struct job *j, const struct chip *c, struct job_file *f, uin
         int mode = -1;
         int freq = -1;
         int code = -1;
+        struct espimg img;
         struct diag d = { 0 };
         int rc;
 
@@ -71,6 +72,9 @@ int job_patch(const struct job *j, const struct chip *c, struct job_file *f, uin
                 say("%s: note: not an image, its flash settings stay", f->path);
                 return 0;
         }
+        if (espimg_read(f->data.data, f->data.len, c->image_id >= 0, &img, NULL) == 0 &&
+            !j->force && espimg_check(&img, &d) < 0)
+                return fail(f->path, &d); /* a new hash would make it look sound */
         rc = espimg_patch(f->data.data, f->data.len, c->image_id >= 0, mode, freq, code, &d);
         if (rc < 0)
                 say("%s: note: not a whole image (%s), its flash settings stay", f->path,
@@ -87,6 +91,7 @@ static int check_image(const struct job *j, const struct job_file *f, struct loa
 {
         const struct chip *c = loader_chip(l);
         struct espimg_header h;
+        struct espimg img;
         const struct chip *other;
 
         if (c->image_id < 0 || j->force || !espimg_is_image(f->data.data, f->data.len) ||
@@ -98,6 +103,9 @@ static int check_image(const struct job *j, const struct job_file *f, struct loa
                         d, E_VERIFY,
                         "is for %s (chip id %u), this is an %s; --force writes it all the same",
                         other ? other->name : "another chip", h.chip_id, c->name);
+        if (espimg_read(f->data.data, f->data.len, true, &img, NULL) == 0 &&
+            espimg_check(&img, d) < 0)
+                return -E_CRC;
         if (loader_secure_download(l))
                 return 0;
         if (h.min_rev_full > revision || (!h.min_rev_full && h.min_rev * 100u > revision))

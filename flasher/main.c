@@ -41,6 +41,10 @@ static const struct command commands[] = {
         ROW("dump-mem", dump_mem, "ADDRESS SIZE FILE", "memory into a file", 3, 3),
         ROW("load-ram", load_ram, "FILE", "load an image into RAM and start it", 1, 1),
         ROW("run", run, "", "start the program on the flash", 0, 0),
+        ROW("image-info", image_info, "FILE", "take an image apart and check it", 1, 1),
+        ROW("elf2image", elf2image, "FILE", "make an image of an ELF file", 1, 1),
+        ROW("merge-bin", merge_bin, "ADDRESS FILE ...", "several files in one (raw, hex, uf2)", 2,
+            -1),
         ROW("version", version, "", "print the version", 0, 0),
         { 0 },
 };

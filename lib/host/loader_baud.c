@@ -129,6 +129,12 @@ static int try_rate(struct loader *l, unsigned baud, struct diag *d)
         return rc;
 }
 
+void loader_slow(struct loader *l)
+{
+        if (link_has_baud(l->link))
+                try_rate(l, ROMLDR_BAUD, NULL);
+}
+
 /* After a rate that does not work the chip listens where nobody talks: only a reset brings it back.
  */
 static int back_to_start(struct loader *l, struct diag *d)

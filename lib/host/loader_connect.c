@@ -111,6 +111,21 @@ static int no_answer(struct loader *l, struct diag *d)
                         "or try another cable, port or a lower rate");
 }
 
+/*
+ * Without reset lines the chip may still be in the loader at the rate that an earlier session
+ * raised it to: look there as well.
+ */
+static void other_rate(struct loader *l, unsigned attempt)
+{
+        const unsigned rates[] = { ROMLDR_BAUD, l->cfg.baud ? l->cfg.baud : LOADER_BAUD, 921600,
+                                   460800 };
+
+        if (!link_has_baud(l->link))
+                return;
+        l->baud = rates[attempt % 4];
+        link_baud(l->link, l->baud);
+}
+
 int loader_connect(struct loader *l, struct diag *d)
 {
         const unsigned attempts = l->cfg.attempts ? l->cfg.attempts : 7;
@@ -126,6 +141,8 @@ int loader_connect(struct loader *l, struct diag *d)
                         else if (rc != -E_UNSUPPORTED)
                                 break;
                 }
+                if (i && !link_has_lines(l->link))
+                        other_rate(l, i);
                 rc = loader_sync(l, 5);
                 if (rc != -E_TIMEOUT)
                         break;
@@ -322,6 +339,8 @@ int loader_close(struct loader *l, enum loader_after after, struct diag *d)
                 rc = loader_run(l, d);
         else if (after == LOADER_WATCHDOG_RESET)
                 rc = watchdog_reset(l, d);
+        if ((rc == -E_UNSUPPORTED || after == LOADER_STAY) && l->baud != ROMLDR_BAUD)
+                loader_slow(l); /* where the next session looks first */
         if (rc == -E_UNSUPPORTED && after == LOADER_HARD_RESET) {
                 loader_note(l, "this link cannot reset the chip: press RESET to start it");
                 rc = 0;

@@ -55,6 +55,8 @@ void loader_flush(struct loader *l);
 int loader_connect(struct loader *l, struct diag *d); /* reset and sync, with all attempts */
 int loader_reset_download(struct loader *l, unsigned attempt); /* 0 if lines were moved */
 int loader_reset_run(struct loader *l);
+/* Back to ROMLDR_BAUD, as far as it goes. */
+void loader_slow(struct loader *l);
 int loader_stub_start(struct loader *l, struct diag *d);
 
 void loader_note(struct loader *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
