@@ -23,6 +23,12 @@ int crypt_sha256(const void *p, size_t n, uint8_t out[CRYPT_SHA256_LEN]);
 int crypt_hmac_sha256(const void *key, size_t key_len, const void *p, size_t n,
                       uint8_t out[CRYPT_SHA256_LEN]);
 
+#define CRYPT_WIFI_PMK_LEN 32u
+
+/* The pairwise master key of WPA2-Personal: PBKDF2-HMAC-SHA-1 with 4096 rounds (IEEE 802.11, annex
+ * J.4). */
+int crypt_wifi_pmk(const char *passphrase, const char *ssid, uint8_t out[CRYPT_WIFI_PMK_LEN]);
+
 /* SHA-256 piece by piece: init, update…, finish (or free to give up). */
 struct crypt_sha256 {
         /* private: */

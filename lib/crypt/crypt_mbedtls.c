@@ -6,6 +6,7 @@
 #include <mbedtls/aes.h>
 #include <mbedtls/md.h>
 #include <mbedtls/md5.h>
+#include <mbedtls/pkcs5.h>
 #include <mbedtls/sha256.h>
 #include <mbedtls/version.h>
 
@@ -42,6 +43,28 @@ int crypt_md5(const void *p, size_t n, uint8_t out[CRYPT_MD5_LEN])
 int crypt_sha256(const void *p, size_t n, uint8_t out[CRYPT_SHA256_LEN])
 {
         return status(mbedtls_sha256(p, n, out, 0));
+}
+
+int crypt_wifi_pmk(const char *passphrase, const char *ssid, uint8_t out[CRYPT_WIFI_PMK_LEN])
+{
+        const uint8_t *pass = (const uint8_t *)passphrase;
+        const uint8_t *salt = (const uint8_t *)ssid;
+
+#if MBEDTLS_VERSION_MAJOR < 3
+        mbedtls_md_context_t md;
+        int rc;
+
+        mbedtls_md_init(&md);
+        rc = mbedtls_md_setup(&md, mbedtls_md_info_from_type(MBEDTLS_MD_SHA1), 1);
+        if (rc == 0)
+                rc = mbedtls_pkcs5_pbkdf2_hmac(&md, pass, strlen(passphrase), salt, strlen(ssid), 4096,
+                                               CRYPT_WIFI_PMK_LEN, out);
+        mbedtls_md_free(&md);
+        return status(rc);
+#else
+        return status(mbedtls_pkcs5_pbkdf2_hmac_ext(MBEDTLS_MD_SHA1, pass, strlen(passphrase), salt,
+                                                    strlen(ssid), 4096, CRYPT_WIFI_PMK_LEN, out));
+#endif
 }
 
 int crypt_hmac_sha256(const void *key, size_t key_len, const void *p, size_t n,

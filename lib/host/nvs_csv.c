@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "crypt/crypt.h"
 #include "host/csv.h"
 #include "host/file.h"
 
@@ -26,12 +27,21 @@ struct loader {
         const char *ns;     /* current namespace */
         uint32_t *slots;    /* rows by namespace and key: index + 1, 0: free */
         size_t slot_count;  /* a power of two */
-        bool wifi_done;
+        bool sta_done;      /* what Wi-Fi's keys bring with them is written */
+        bool ap_done;
+        char *ap_ssid, *ap_passwd; /* values seen so far; owned, wiped */
+        bool ap_protected;         /* an authentication mode other than 0 */
 };
 
 static int no_memory(struct loader *l)
 {
         return report_error(l->r, E_NOMEM, NULL, 0, 0, "out of memory");
+}
+
+static int error_at(struct loader *l, int code, const struct csv_field *f, const char *what,
+                    const char *why)
+{
+        return report_error(l->r, code, l->file, f->line, f->column, "%s: %s", what, why);
 }
 
 static size_t slot_of(const struct loader *l, const char *ns, const char *key)
@@ -101,33 +111,76 @@ static int row_add(struct loader *l, const char *key, struct nvs_value *value, u
         return 0;
 }
 
-/* A row that brings others with it is followed by them, unless the files have them already. */
-static int wifi_extras(struct loader *l)
+static int blob_add(struct loader *l, const char *key, const uint8_t *data, size_t len)
 {
-        static const struct {
-                const char *key;
-                size_t len;
-                uint8_t fill;
-        } extras[] = { { "sta.apinfo", 140, 0xFF }, { "sta.pmk", 32, 0 }, { "sta.apsw", 2, 0 } };
+        struct nvs_value v = { .type = NVS_BLOB, .len = len };
 
-        for (size_t i = 0; i < sizeof extras / sizeof *extras; i++) {
-                struct nvs_value v = { .type = NVS_BLOB, .len = extras[i].len };
-
-                if (*slot_find(l, l->ns, extras[i].key))
-                        continue;
-                if (!(v.data = malloc(v.len)))
-                        return no_memory(l);
-                memset(v.data, extras[i].fill, v.len);
-                if (row_add(l, extras[i].key, &v, 0) < 0)
-                        return -E_NOMEM;
-        }
-        return 0;
+        if (*slot_find(l, l->ns, key))
+                return 0; /* the files have it themselves */
+        if (!(v.data = malloc(len)))
+                return no_memory(l);
+        memcpy(v.data, data, len);
+        return row_add(l, key, &v, 0);
 }
 
-static int error_at(struct loader *l, int code, const struct csv_field *f, const char *what,
-                    const char *why)
+static bool is_sta_key(const char *key)
 {
-        return report_error(l->r, code, l->file, f->line, f->column, "%s: %s", what, why);
+        return !strcmp(key, "sta.ssid") || !strcmp(key, "sta.pswd");
+}
+
+/* Behind the first of the station's keys: what the reference writes there. */
+static void sta_extras(struct loader *l, const char *key)
+{
+        uint8_t ones[140];
+        const uint8_t zeros[32] = { 0 };
+
+        if (l->sta_done || !is_sta_key(key))
+                return;
+        l->sta_done = true;
+        memset(ones, 0xFF, sizeof ones);
+        if (blob_add(l, "sta.apinfo", ones, sizeof ones) == 0 &&
+            blob_add(l, "sta.pmk", zeros, 32) == 0)
+                blob_add(l, "sta.apsw", zeros, 2);
+}
+
+static void secret_set(char **where, const char *text)
+{
+        if (*where)
+                wipe(*where, strlen(*where));
+        free(*where);
+        *where = text ? strdup(text) : NULL;
+}
+
+/* Before the last of the access point's three keys: 100 zeros and the key that they make. */
+static int ap_extra(struct loader *l, const struct csv_field *key, const struct nvs_cell *cell)
+{
+        uint8_t info[100 + CRYPT_WIFI_PMK_LEN] = { 0 };
+        int rc = 0;
+
+        if (cell->is_file || strncmp(key->text, "ap.", 3) != 0)
+                return 0;
+        if (!strcmp(key->text, "ap.ssid"))
+                secret_set(&l->ap_ssid, cell->text);
+        else if (!strcmp(key->text, "ap.passwd"))
+                secret_set(&l->ap_passwd, cell->text);
+        else if (!strcmp(key->text, "ap.authmode"))
+                l->ap_protected |= strcmp(cell->text, "0") != 0;
+        if (l->ap_done || !l->ap_ssid || !*l->ap_ssid || !l->ap_passwd || !*l->ap_passwd ||
+            !l->ap_protected)
+                return 0;
+        l->ap_done = true;
+        if (strcmp(l->ns, WIFI_NAMESPACE) != 0)
+                return error_at(l, E_UNSUPPORTED, key, key->text,
+                                "ap.ssid, ap.passwd and ap.authmode are keys of the Wi-Fi library, "
+                                "to which Espressif's generator adds ap.pmk_info: rename one, or "
+                                "put them into " WIFI_NAMESPACE);
+        if (crypt_wifi_pmk(l->ap_passwd, l->ap_ssid, info + 100) < 0)
+                rc = report_error(l->r, E_BUG, l->file, key->line, 0,
+                                  "%s: no Wi-Fi key could be made", key->text);
+        else
+                rc = blob_add(l, "ap.pmk_info", info, sizeof info);
+        wipe(info, sizeof info);
+        return rc;
 }
 
 /* What is the same for keys and namespaces. */
@@ -246,7 +299,6 @@ static struct nvs_row *row_before(const struct loader *l, const char *key)
 
 static int check_key(struct loader *l, const struct csv_field *f)
 {
-        const bool wifi = !strcmp(f->text, "sta.ssid") || !strcmp(f->text, "sta.pswd");
         const struct nvs_row *before;
 
         if (check_name(l, f, "key") < 0)
@@ -259,7 +311,7 @@ static int check_key(struct loader *l, const struct csv_field *f)
         }
         if (!*l->ns)
                 return -E_STATE;
-        if (wifi && strcmp(l->ns, WIFI_NAMESPACE) != 0)
+        if (is_sta_key(f->text) && strcmp(l->ns, WIFI_NAMESPACE) != 0)
                 return error_at(
                         l, E_UNSUPPORTED, f, f->text,
                         "a key of the Wi-Fi library, to which Espressif's generator adds three "
@@ -310,12 +362,10 @@ static void data_row(struct loader *l, const struct csv_row *row, const struct c
                 brought->line = row->line;
                 return;
         }
-        if (row_add(l, key->text, &v, row->line) < 0 || l->wifi_done)
-                return;
-        if (!strcmp(key->text, "sta.ssid") || !strcmp(key->text, "sta.pswd")) {
-                l->wifi_done = true;
-                wifi_extras(l);
-        }
+        if (ap_extra(l, key, &cell) < 0)
+                nvs_value_free(&v);
+        else if (row_add(l, key->text, &v, row->line) == 0)
+                sta_extras(l, key->text);
 }
 
 static int header_row(struct loader *l, const struct csv_row *row)
@@ -410,6 +460,13 @@ static void load_file(struct loader *l, const char *path)
         blob_free_secret(&text);
 }
 
+static void loader_free(struct loader *l)
+{
+        secret_set(&l->ap_ssid, NULL);
+        secret_set(&l->ap_passwd, NULL);
+        free(l->slots);
+}
+
 int nvs_rows_load(struct nvs_rows *rows, const char *const *paths, size_t count, unsigned version,
                   struct report *r)
 {
@@ -419,7 +476,7 @@ int nvs_rows_load(struct nvs_rows *rows, const char *const *paths, size_t count,
         memset(rows, 0, sizeof *rows);
         for (size_t i = 0; i < count; i++)
                 load_file(&l, paths[i]);
-        free(l.slots);
+        loader_free(&l);
         return r->errors == errors ? 0 : -r->first_code;
 }
 
@@ -431,7 +488,7 @@ int nvs_rows_load_mem(struct nvs_rows *rows, const char *name, const char *text,
 
         memset(rows, 0, sizeof *rows);
         load_text(&l, text, len);
-        free(l.slots);
+        loader_free(&l);
         return r->errors == errors ? 0 : -r->first_code;
 }
 

@@ -103,9 +103,9 @@ struct nvs_rows {
  * valid either way, free with nvs_rows_free (wipes).
  *
  * In the namespace nvs.net80211 the keys sta.ssid and sta.pswd bring the rows sta.apinfo, sta.pmk
- * and sta.apsw with them, as the reference does, unless the files have those themselves. The
- * reference does so in any namespace; elsewhere these keys are refused, because its images hold
- * three values nobody asked for.
+ * and sta.apsw with them, and ap.ssid, ap.passwd and ap.authmode (not 0) together ap.pmk_info, as
+ * the reference does, unless the files have those before. The reference does so in any namespace;
+ * elsewhere these keys are refused, because its images hold values nobody asked for.
  */
 int nvs_rows_load(struct nvs_rows *rows, const char *const *paths, size_t count, unsigned version,
                   struct report *r);

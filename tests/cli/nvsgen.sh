@@ -101,6 +101,24 @@ printf here >v.txt
 nvsgen -q conf/c.csv v2.bin 0x3000
 grep -q beside v1.bin && grep -q here v2.bin && pass "the current folder comes first" || fail "the current folder comes first"
 
+# what Wi-Fi's own keys bring with them: the digest is of the image that esp-idf-nvs-partition-gen 0.2.0 makes
+cat >wifi.csv <<'END'
+key,type,encoding,value
+nvs.net80211,namespace,,
+ap.ssid,data,blob_sz_fill(32;0x00),My"Net
+ap.passwd,data,blob_fill(65;0x00),secret123
+ap.authmode,data,u8,3
+ap.chan,data,u8,1
+sta.pswd,data,string,abc
+sta.ssid,data,string,abc
+END
+nvsgen -q wifi.csv wifi.bin 0x3000
+run sha256sum wifi.bin
+expect "keys of the Wi-Fi library" 0 '^6c140cedcb34dae8204abf8808e85600793c7fc374eb3b95f2d1f6ca56a53f70 '
+sed 's/nvs.net80211/ns/' wifi.csv >other.csv
+run nvsgen other.csv x.bin 0x3000
+expect "keys of the Wi-Fi library elsewhere" 1 'other.csv:5:1: ap.authmode: '
+
 # all errors in one run, each with its place
 cat >bad.csv <<'END'
 key,type,encoding,value

@@ -105,6 +105,29 @@ static void test_hmac(void **state)
         blob_free(&want);
 }
 
+/* IEEE 802.11-2016, annex J.4.2, test cases 1 and 2. */
+static void test_wifi(void **state)
+{
+        static const struct {
+                const char *passphrase, *ssid, *pmk;
+        } rows[] = {
+                { "password", "IEEE",
+                  "f42c6fc52df0ebef9ebb4b90b38a5f902e83fe1b135a70e23aed762e9710a12e" },
+                { "ThisIsAPassword", "ThisIsASSID",
+                  "0dc0d6eb90555ed6419756b9a15ec3e3209b63df707dd508d14581f8982721af" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                uint8_t pmk[CRYPT_WIFI_PMK_LEN];
+                char text[2 * sizeof pmk + 1];
+
+                assert_int_equal(crypt_wifi_pmk(rows[i].passphrase, rows[i].ssid, pmk), 0);
+                hex_encode(pmk, sizeof pmk, text);
+                assert_string_equal(text, rows[i].pmk);
+        }
+}
+
 /* Encrypted by the reference, decrypted by us and back; every other byte is as it was. */
 static void test_image(void **state)
 {
@@ -175,9 +198,10 @@ static void test_clear_parts(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_keys_cut), cmocka_unit_test(test_keys_forged),
-                cmocka_unit_test(test_random),   cmocka_unit_test(test_hmac),
-                cmocka_unit_test(test_image),    cmocka_unit_test(test_clear_parts),
+                cmocka_unit_test(test_keys_cut),    cmocka_unit_test(test_keys_forged),
+                cmocka_unit_test(test_random),      cmocka_unit_test(test_hmac),
+                cmocka_unit_test(test_wifi),        cmocka_unit_test(test_image),
+                cmocka_unit_test(test_clear_parts),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
