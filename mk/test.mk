@@ -10,6 +10,15 @@ $(B)/tests/%: $(B)/tests/unit/%.o $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $(call group,$^) $(call pc_libs,cmocka $(UNIT_PC) $(BASE_PC)) $(UNIT_LIBS) $(BASE_LIBS)
 -include $(UNIT_TESTS:%.c=$(B)/%.d)
 
+# Programs that only tests start: tests/tools/NAME.c.
+TEST_TOOLS := $(patsubst tests/tools/%.c,$(B)/tests/%,$(wildcard tests/tools/*.c))
+TEST_TOOLS_PC := libmicrohttpd
+$(TEST_TOOLS): $(B)/tests/%: $(B)/tests/tools/%.o $(B)/firmware/port/linux/prov_httpd.o $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $(call group,$^) $(call pc_libs,$(TEST_TOOLS_PC) $(BASE_PC)) $(BASE_LIBS)
+-include $(TEST_TOOLS:$(B)/tests/%=$(B)/tests/tools/%.d) $(B)/firmware/port/linux/prov_httpd.d
+
 .PHONY: check check-run
 # Everything that a test may start is built first; then the runner counts.
 check: deps
@@ -17,7 +26,7 @@ check: deps
 	@$(MAKE) --no-print-directory check-run
 
 .PHONY: check-build
-check-build: all $(UNIT_BINS) $(REPLAY_BINS)
+check-build: all $(UNIT_BINS) $(TEST_TOOLS) $(REPLAY_BINS)
 
 check-run:
 	@BIN=$(abspath $(B))/bin O=$(abspath $(B)) SAN='$(SAN)' MAKE='$(MAKE)' CC='$(CC)' bash tests/run \

@@ -517,20 +517,19 @@ static int client_sec1_answer(struct prov_client_sec *c, const Prov__Sec1 *in, s
         return diag_set(d, E_PROTO, "the device's answer is not the one that was due");
 }
 
-/* x as srp_x, or as the stock Python tool makes it. */
-static int client_x(const struct prov_client_config *cfg, struct srp_bytes salt,
-                    uint8_t x[SRP_HASH_LEN])
+/* x as the stock Python tool makes it: without a leading zero byte of the salt and the inner hash.
+ */
+static int stock_x(const struct prov_client_config *cfg, struct srp_bytes salt,
+                   uint8_t x[SRP_HASH_LEN])
 {
-        const struct srp_bytes user = { cfg->username, cfg->username_len };
-        const struct srp_bytes secret = { cfg->secret, cfg->secret_len };
-        const struct srp_bytes inner_parts[] = { user, { ":", 1 }, secret };
+        const struct srp_bytes inner_parts[] = { { cfg->username, cfg->username_len },
+                                                 { ":", 1 },
+                                                 { cfg->secret, cfg->secret_len } };
         uint8_t inner[SRP_HASH_LEN];
         struct srp_bytes parts[2];
         ProtobufCBinaryData m;
         int rc;
 
-        if (!cfg->stock_x)
-                return srp_x(user, secret, salt, x);
         if ((rc = srp_hash(inner_parts, 3, inner)) < 0)
                 return rc;
         m = minimal(salt.p, salt.n);
@@ -540,6 +539,22 @@ static int client_x(const struct prov_client_config *cfg, struct srp_bytes salt,
         rc = srp_hash(parts, 2, x);
         wipe(inner, sizeof inner);
         return rc;
+}
+
+static int client_x(struct prov_client_sec *c, struct srp_bytes salt, uint8_t x[SRP_HASH_LEN])
+{
+        const struct srp_bytes user = { c->cfg.username, c->cfg.username_len };
+        const struct srp_bytes secret = { c->cfg.secret, c->cfg.secret_len };
+        uint8_t stock[SRP_HASH_LEN];
+        int rc;
+
+        if ((rc = srp_x(user, secret, salt, x)) < 0 || (rc = stock_x(&c->cfg, salt, stock)) < 0)
+                return rc;
+        c->stock_differs = !bytes_equal_ct(x, stock, sizeof stock);
+        if (c->cfg.stock_x)
+                memcpy(x, stock, sizeof stock);
+        wipe(stock, sizeof stock);
+        return 0;
 }
 
 static int client_sec2_resp0(struct prov_client_sec *c, const Prov__Sec2Resp0 *r, struct diag *d)
@@ -555,7 +570,7 @@ static int client_sec2_resp0(struct prov_client_sec *c, const Prov__Sec2Resp0 *r
             salt.n > PROV_SALT_MAX)
                 return diag_set(d, E_PROTO, "the device's key or salt has a wrong length");
         memcpy(B + SRP_LEN - r->device_pubkey.len, r->device_pubkey.data, r->device_pubkey.len);
-        if ((rc = client_x(&c->cfg, salt, x)) < 0)
+        if ((rc = client_x(c, salt, x)) < 0)
                 goto out;
         rc = srp_client_key((struct srp_bytes){ c->a, sizeof c->a }, x, c->A, B, c->K);
         if (rc < 0) {

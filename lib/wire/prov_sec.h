@@ -113,6 +113,7 @@ struct prov_client_config {
 };
 
 struct prov_client_sec {
+        bool stock_differs; /* read-only, after the first answer: stock_x would make another x */
         /* private: */
         struct prov_client_config cfg;
         enum prov_phase phase;

@@ -1,0 +1,172 @@
+/* Provisioning over HTTP: POST /ENDPOINT, the session in a cookie (ESP-IDF v5.5 protocomm_httpd.c).
+ */
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "host/file.h"
+#include "host/prov_link.h"
+#include "wire/prov_sec.h"
+
+#define TIMEOUT_MS_DEFAULT 20000u
+#define CONNECT_MS         5000L
+
+struct http_link {
+        struct prov_link base;
+        CURL *curl;
+        struct curl_slist *headers;
+        char *host;
+        char *interface;
+        unsigned timeout_ms;
+        uint8_t *out; /* of the request under way */
+        size_t cap, len;
+        bool overflow;
+};
+
+static size_t on_body(char *data, size_t size, size_t count, void *ctx)
+{
+        struct http_link *l = ctx;
+        const size_t n = size * count;
+
+        if (n > l->cap - l->len) {
+                l->overflow = true;
+                return 0;
+        }
+        memcpy(l->out + l->len, data, n);
+        l->len += n;
+        return n;
+}
+
+static int setup(struct http_link *l)
+{
+        char binding[64];
+
+        if (l->curl)
+                curl_easy_cleanup(l->curl);
+        l->curl = curl_easy_init();
+        if (!l->curl)
+                return -E_NOMEM;
+        curl_easy_setopt(l->curl, CURLOPT_COOKIEFILE, ""); /* keep the session's cookie */
+        curl_easy_setopt(l->curl, CURLOPT_NOPROXY, "*");
+        curl_easy_setopt(l->curl, CURLOPT_NOSIGNAL, 1L);
+        curl_easy_setopt(l->curl, CURLOPT_PROTOCOLS_STR, "http");
+        curl_easy_setopt(l->curl, CURLOPT_WRITEFUNCTION, on_body);
+        curl_easy_setopt(l->curl, CURLOPT_WRITEDATA, l);
+        curl_easy_setopt(l->curl, CURLOPT_HTTPHEADER, l->headers);
+        curl_easy_setopt(l->curl, CURLOPT_TIMEOUT_MS, (long)l->timeout_ms);
+        curl_easy_setopt(l->curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
+        if (l->interface) {
+                snprintf(binding, sizeof binding, "if!%s", l->interface);
+                curl_easy_setopt(l->curl, CURLOPT_INTERFACE, binding);
+        }
+        return 0;
+}
+
+static int failure(const struct http_link *l, CURLcode rc, struct diag *d)
+{
+        switch (rc) {
+        case CURLE_OPERATION_TIMEDOUT:
+                return diag_set(d, E_TIMEOUT, "%s: no answer in %u s", l->host,
+                                l->timeout_ms / 1000);
+        case CURLE_GOT_NOTHING:
+        case CURLE_RECV_ERROR:
+        case CURLE_SEND_ERROR:
+        case CURLE_PARTIAL_FILE:
+                return diag_set(d, E_REFUSED,
+                                "%s: the device closed the connection without an answer", l->host);
+        case CURLE_INTERFACE_FAILED:
+                return diag_set(
+                        d, E_LINK,
+                        "%s: interface %s cannot be used (is it up? binding to it may need root)",
+                        l->host, l->interface);
+        case CURLE_WRITE_ERROR:
+                if (l->overflow)
+                        return diag_set(d, E_NOSPACE, "%s: the answer is longer than %zu bytes",
+                                        l->host, l->cap);
+                /* fall through */
+        default:
+                return diag_set(
+                        d, E_LINK,
+                        "%s: cannot be reached (%s); is this computer in the device's network?",
+                        l->host, curl_easy_strerror(rc));
+        }
+}
+
+static long http_request(struct prov_link *base, const char *endpoint, const uint8_t *in, size_t n,
+                         uint8_t *out, size_t cap, struct diag *d)
+{
+        struct http_link *l = (struct http_link *)base;
+        char url[320];
+        long status = 0;
+        CURLcode rc;
+
+        if ((size_t)snprintf(url, sizeof url, "http://%s/%s", l->host, endpoint) >= sizeof url)
+                return diag_set(d, E_RANGE, "%s: name too long", endpoint);
+        l->out = out;
+        l->cap = cap;
+        l->len = 0;
+        l->overflow = false;
+        curl_easy_setopt(l->curl, CURLOPT_URL, url);
+        curl_easy_setopt(l->curl, CURLOPT_POSTFIELDSIZE, (long)n);
+        curl_easy_setopt(l->curl, CURLOPT_POSTFIELDS, in);
+        base->requests++;
+        rc = curl_easy_perform(l->curl);
+        curl_easy_setopt(l->curl, CURLOPT_POSTFIELDS, NULL);
+        if (rc != CURLE_OK)
+                return failure(l, rc, d);
+        curl_easy_getinfo(l->curl, CURLINFO_RESPONSE_CODE, &status);
+        if (status == 404)
+                return diag_set(d, E_NOTFOUND, "%s: the device has no endpoint %s", l->host,
+                                endpoint);
+        if (status != 200)
+                return diag_set(
+                        d, E_PROTO,
+                        "%s: HTTP status %ld; this does not look like a device in provisioning",
+                        l->host, status);
+        return (long)l->len;
+}
+
+static int http_restart(struct prov_link *base, struct diag *d)
+{
+        if (setup((struct http_link *)base) < 0)
+                return diag_set(d, E_NOMEM, "out of memory");
+        return 0;
+}
+
+static void http_close(struct prov_link *base)
+{
+        struct http_link *l = (struct http_link *)base;
+
+        if (l->curl)
+                curl_easy_cleanup(l->curl);
+        curl_slist_free_all(l->headers);
+        free(l->host);
+        free(l->interface);
+        free(l);
+}
+
+static const struct prov_link_ops http_ops = { http_request, http_restart, http_close };
+
+int prov_http_open(const struct prov_http_config *cfg, struct prov_link **out, struct diag *d)
+{
+        struct http_link *l = calloc(1, sizeof *l);
+
+        *out = NULL;
+        if (!l)
+                return diag_set(d, E_NOMEM, "out of memory");
+        l->base.ops = &http_ops;
+        l->timeout_ms = cfg->timeout_ms ? cfg->timeout_ms : TIMEOUT_MS_DEFAULT;
+        l->host = strdup(cfg->host);
+        l->interface = cfg->interface ? strdup(cfg->interface) : NULL;
+        l->headers = curl_slist_append(NULL, "Content-Type: application/x-www-form-urlencoded");
+        if (l->headers)
+                l->headers = curl_slist_append(l->headers, "Accept: text/plain");
+        if (!l->host || !l->headers || (cfg->interface && !l->interface) || setup(l) < 0) {
+                http_close(&l->base);
+                return diag_set(d, E_NOMEM, "out of memory");
+        }
+        *out = &l->base;
+        return 0;
+}

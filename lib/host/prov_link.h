@@ -1,0 +1,50 @@
+/* How provisioning messages reach a device: one table of operations, several transports. */
+#ifndef HOST_PROV_LINK_H
+#define HOST_PROV_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+
+struct prov_link;
+
+struct prov_link_ops {
+        /*
+         * Send in (n > 0 bytes) to an endpoint, wait for the answer. Returns its length, or:
+         * -E_REFUSED   the device closed without an answer (so it says no to a wrong proof)
+         * -E_NOTFOUND  no such endpoint
+         * -E_TIMEOUT, -E_LINK (gone, cannot be reached), -E_NOSPACE (answer longer than cap),
+         * -E_PROTO
+         */
+        long (*request)(struct prov_link *l, const char *endpoint, const uint8_t *in, size_t n,
+                        uint8_t *out, size_t cap, struct diag *d);
+        /* Begin anew with the device: forget cookies, reconnect. */
+        int (*restart)(struct prov_link *l, struct diag *d);
+        void (*close)(struct prov_link *l);
+};
+
+/* What every transport's object begins with. */
+struct prov_link {
+        const struct prov_link_ops *ops;
+        unsigned requests; /* sent so far */
+};
+
+struct prov_http_config {
+        const char *host; /* "192.168.4.1" or "HOST:PORT"; copied */
+        const char *
+                interface; /* bind to this network interface (SO_BINDTODEVICE); NULL: any; copied */
+        unsigned timeout_ms; /* of one request; 0: 20 s (a scan of all channels takes some) */
+};
+
+/* The HTTP transport (SoftAP and others). *out is returned: close with prov_link_close. */
+int prov_http_open(const struct prov_http_config *cfg, struct prov_link **out, struct diag *d);
+
+static inline void prov_link_close(struct prov_link *l)
+{
+        if (l)
+                l->ops->close(l);
+}
+
+#endif

@@ -1,0 +1,191 @@
+/* Link, session and secrets of all commands. */
+#include "provcli.h"
+
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "host/file.h"
+#include "host/passphrase.h"
+#include "host/report.h"
+
+#define SOFTAP_HOST "192.168.4.1"
+
+/* Secrets live until the process ends or device_close. */
+static struct blob secret, label;
+static struct prov_options from_label;
+
+const char *result_word(int rc, const struct prov_wifi_state *state)
+{
+        switch (rc) {
+        case 0:
+                return state ? "connected" : "done";
+        case -E_VERIFY:
+                if (state && state->sta_state == PROV_STA_FAILED)
+                        return state->has_reason && state->reason == PROV_FAIL_NOT_FOUND
+                                       ? "network-not-found"
+                                       : "passphrase-wrong";
+                return "pop-wrong";
+        case -E_REFUSED:
+                return "refused";
+        case -E_TIMEOUT:
+                return "timeout";
+        case -E_LINK:
+                return "device-not-found";
+        default:
+                return "failed";
+        }
+}
+
+int say_failure(int rc, const struct diag *d, const struct prov_wifi_state *state)
+{
+        const char *text = d->code ? diag_text(d) : err_text(rc);
+
+        tool_error("%s", text);
+        if (opts.json) {
+                struct json_writer w = { .out = stdout };
+
+                json_open(&w, NULL, '{');
+                json_uint(&w, "v", 1);
+                json_str(&w, "result", result_word(rc, state));
+                json_str(&w, "text", text);
+                json_close(&w, '}');
+                putchar('\n');
+        }
+        return err_status(rc);
+}
+
+void printable(const uint8_t *p, size_t n, char *out)
+{
+        for (size_t i = 0; i < n; i++)
+                *out++ = p[i] < 0x20 || p[i] == 0x7f ? '?' : (char)p[i];
+        *out = 0;
+}
+
+/* Where the answer to a secret's question comes from: option, file, label, terminal. */
+static int get_secret(void *ctx, int security, const char **username, const uint8_t **out,
+                      size_t *len, struct diag *d)
+{
+        const char *text = security == 2 ? (opts.password ? opts.password : opts.pop) : opts.pop;
+        const char *file = security == 2 && opts.password_file ? opts.password_file : opts.pop_file;
+        const struct passphrase_source from = { .file = file, .fd = -1 };
+        const struct prov_info *info = ctx;
+        int rc;
+
+        *username = opts.username ? opts.username : "wifiprov";
+        if (!secret.data && text) {
+                secret.len = strlen(text);
+                secret.data = (uint8_t *)strdup(text);
+                if (!secret.data)
+                        return diag_set(d, E_NOMEM, "out of memory");
+        }
+        if (!secret.data && security == 1 && info->no_pop) {
+                *out = (const uint8_t *)"";
+                *len = 0;
+                return 0;
+        }
+        if (!secret.data &&
+            (rc = passphrase_read(&from,
+                                  security == 2 ? "password of the device" : "proof of possession",
+                                  false, &secret, d)) < 0)
+                return rc;
+        *out = secret.data;
+        *len = secret.len;
+        return 0;
+}
+
+static const char *take(const cJSON *j, const char *name, const char *have)
+{
+        const cJSON *v = cJSON_GetObjectItemCaseSensitive(j, name);
+
+        return have || !cJSON_IsString(v) ? have : strdup(v->valuestring);
+}
+
+int qr_apply(const char *text, size_t n, struct diag *d)
+{
+        cJSON *j = json_parse(text, n, NULL);
+        const cJSON *security;
+
+        if (!j)
+                return diag_set(d, E_SYNTAX, "the label's payload is not JSON");
+        if (!cJSON_IsObject(j) || !cJSON_GetObjectItemCaseSensitive(j, "name")) {
+                cJSON_Delete(j);
+                return diag_set(d, E_FORMAT, "the label's payload has no name");
+        }
+        /* what was typed wins over the label */
+        opts.service = take(j, "name", opts.service);
+        opts.pop = take(j, "pop", opts.pop);
+        opts.transport = take(j, "transport", opts.transport);
+        opts.username = take(j, "username", opts.username);
+        security = cJSON_GetObjectItemCaseSensitive(j, "security");
+        if (opts.security < 0 && cJSON_IsNumber(security))
+                opts.security = security->valueint;
+        cJSON_Delete(j);
+        from_label = opts;
+        return 0;
+}
+
+int device_link(struct device *dev)
+{
+        struct prov_http_config cfg = { .host = opts.host ? opts.host : SOFTAP_HOST,
+                                        .interface = opts.interface };
+        struct diag d = { 0 };
+        int rc;
+
+        memset(dev, 0, sizeof *dev);
+        if (opts.qr && !from_label.service) {
+                if ((rc = file_load(opts.qr, FILE_LIMIT_KEY, &label, &d)) < 0 ||
+                    (rc = qr_apply((const char *)label.data, label.len, &d)) < 0) {
+                        say_failure(rc, &d, NULL);
+                        return rc;
+                }
+        }
+        if (opts.transport && strcasecmp(opts.transport, "softap") &&
+            strcasecmp(opts.transport, "http") && strcasecmp(opts.transport, "httpd")) {
+                rc = diag_set(&d, E_UNSUPPORTED,
+                              "transport %s is not known here; softap and http are",
+                              opts.transport);
+                say_failure(rc, &d, NULL);
+                return rc;
+        }
+        if ((rc = prov_http_open(&cfg, &dev->link, &d)) < 0)
+                say_failure(rc, &d, NULL);
+        else if (opts.verbose)
+                tool_error("device at %s", cfg.host);
+        return rc;
+}
+
+int device_open(struct device *dev)
+{
+        const struct prov_secrets secrets = { get_secret, &dev->session.info };
+        struct diag d = { 0 };
+        int rc = device_link(dev);
+
+        if (rc < 0)
+                return rc;
+        rc = prov_session_open(&dev->session, dev->link, (int)opts.security, opts.insecure,
+                               &secrets, &d);
+        if (rc < 0) {
+                say_failure(rc, &d, NULL);
+                device_close(dev);
+                return rc;
+        }
+        dev->open = true;
+        if (opts.verbose)
+                tool_error("session established, security %d", dev->session.security);
+        return 0;
+}
+
+void device_close(struct device *dev)
+{
+        if (dev->open)
+                prov_session_free(&dev->session);
+        dev->open = false;
+        prov_link_close(dev->link);
+        dev->link = NULL;
+        blob_free_secret(&secret);
+        blob_free_secret(&label);
+}

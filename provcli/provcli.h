@@ -1,0 +1,68 @@
+/* What the commands of provcli share: the options of every command, the link, the secrets. */
+#ifndef PROVCLI_H
+#define PROVCLI_H
+
+#include <stdbool.h>
+
+#include "host/json.h"
+#include "host/opt.h"
+#include "host/prov_flow.h"
+
+/* Options of every command (main.c). */
+struct prov_options {
+        const char *transport; /* softap, http, httpd; NULL: softap */
+        const char *service;   /* the device's name: the SSID of its SoftAP */
+        const char *host;      /* HOST[:PORT] */
+        const char *interface;
+        const char *pop;
+        const char *pop_file;
+        const char *username;
+        const char *password;
+        const char *password_file;
+        const char *qr;   /* file with the payload of a label, "-" for standard input */
+        int64_t security; /* -1: as the device says */
+        int64_t timeout_s;
+        bool insecure, json, verbose, quiet;
+};
+extern struct prov_options opts;
+
+/* One word for the result of a command, for scripts: "connected", "pop-wrong", "network-not-found"
+ * … */
+const char *result_word(int rc, const struct prov_wifi_state *state);
+
+/* Open link and session as the options say; close with device_close. Returns 0 or -E_XXX (said
+ * already). */
+struct device {
+        struct prov_link *link;
+        struct prov_session session;
+        bool open;
+};
+int device_open(struct device *dev);
+/* Only the link: for what needs no session. */
+int device_link(struct device *dev);
+void device_close(struct device *dev);
+
+/* Say a failure once (text or JSON) and give the exit status. */
+int say_failure(int rc, const struct diag *d, const struct prov_wifi_state *state);
+
+/* Take over what a label's payload says. */
+int qr_apply(const char *text, size_t n, struct diag *d);
+
+/* A text that a device made, fit for a terminal: control characters become '?'. Static for one
+ * line: out holds 4 * n + 1. */
+void printable(const uint8_t *p, size_t n, char *out);
+
+int run_provision(int argc, char **argv);
+int run_http(int argc, char **argv);
+int run_qr(int argc, char **argv);
+int run_networks(int argc, char **argv);
+int run_status(int argc, char **argv);
+int run_info(int argc, char **argv);
+int run_custom(int argc, char **argv);
+int run_reset(int argc, char **argv);
+int run_reprov(int argc, char **argv);
+int run_gen_cred(int argc, char **argv);
+
+extern const struct opt provision_options[], networks_options[], gen_cred_options[];
+
+#endif
