@@ -45,9 +45,9 @@ static void draw_region(const struct flash_map *m, const struct region *r)
         if (r->entry)
                 ptable_kind_text(r->entry, kind, sizeof kind);
         draw_edge(r->start);
-        printf("         %c %s%*s %c %12s %5.1f %%  %s%s%s\n", r->kind == REGION_HOLE ? ':' : '|',
+        printf("         %c %s%*s %c %12s %5.1f %%%s%s%s%s\n", r->kind == REGION_HOLE ? ':' : '|',
                r->name, pad > 0 ? pad : 0, "", r->kind == REGION_HOLE ? ':' : '|', text,
-               map_percent(m, size), kind,
+               map_percent(m, size), *kind ? "  " : "", kind,
                r->entry && (r->entry->flags & PTABLE_FLAG_ENCRYPTED) ? " encrypted" : "",
                r->entry && (r->entry->flags & PTABLE_FLAG_READONLY) ? " readonly" : "");
         /* height grows with the size: one line more for each factor of four above 64 KiB */

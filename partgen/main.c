@@ -78,7 +78,9 @@ static int spell_out(int argc, char **argv, char **words)
                         words[n - 1] = secure_v1;
                 else if (!strcmp(argv[i], extra) && !last &&
                          (has_two_commas(argv[i + 1]) || argv[i + 1][0] == '-'))
-                        for (n--; i + 1 < argc && has_two_commas(argv[i + 1]); i++) {
+                        for (n--;
+                             i + 1 < argc && argv[i + 1][0] != '-' && has_two_commas(argv[i + 1]);
+                             i++) {
                                 words[n++] = extra;
                                 words[n++] = argv[i + 1];
                         }
