@@ -288,11 +288,13 @@ static void csv_notes(const struct nvs_script *s, const struct nvs_image *img, s
                             "the values are all here, but an image made from them will not be the "
                             "same bytes: this one has a history (erased or rewritten entries), or "
                             "another writer's layout");
-        if (s->same && (s->version == 1 || s->legacy_layout || img->len != 0x6000))
+        else if (img->decrypted || s->version == 1 || s->legacy_layout || img->len != 0x6000)
                 report_note(r, source.path, 0, 0,
-                            "the same image again: nvsgen generate%s%s CSV OUT 0x%zx",
+                            "the same image again: nvsgen %s%s%s CSV OUT 0x%zx%s",
+                            img->decrypted ? "encrypt" : "generate",
                             s->version == 1 ? " --version 1" : "",
-                            s->legacy_layout ? " --legacy-layout" : "", img->len);
+                            s->legacy_layout ? " --legacy-layout" : "", img->len,
+                            img->decrypted ? ", with its keys" : "");
 }
 
 static int dump_csv(const struct nvs_image *img, const struct nvs_view *v, struct report *r)
@@ -343,10 +345,6 @@ static int dump(struct report *r)
                 dump_table(&view);
         if (rc == -E_NOMEM)
                 report_error(r, E_NOMEM, NULL, 0, 0, "out of memory");
-        if (view.damaged)
-                report_note(r, source.path, 0, 0,
-                            "%zu entries cannot be read and are not shown; see nvsgen check",
-                            view.damaged);
 out:
         nvs_view_free(&view);
         nvs_image_free(&img);

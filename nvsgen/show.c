@@ -18,6 +18,10 @@ int source_open(const struct nvs_source *src, struct nvs_image *img, struct nvs_
                 return report_diag(r, NULL, &d); /* names the file itself */
         if (view && (rc = nvs_view_read(view, img, &d)) < 0)
                 report_diag(r, src->path, &d);
+        if (view && view->damaged)
+                report_note(r, src->path, 0, 0,
+                            "%zu entries cannot be read and are left out; see nvsgen check",
+                            view->damaged);
         return rc;
 }
 
