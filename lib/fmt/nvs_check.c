@@ -194,11 +194,14 @@ static void check_empty_slots(struct nvs_checker *c, const struct nvs_page *p)
         for (unsigned i = 0; i < NVS_PAGE_ENTRIES; i++) {
                 const bool empty = nvs_page_slot(p, i) == NVS_SLOT_EMPTY;
                 const bool blank = bytes_all(nvs_page_entry(p, i), NVS_ENTRY_SIZE, 0xFF);
+                /* all that a device looks at (nvs_page.cpp, mLoadEntryTable) */
+                const bool seen = le32_get(nvs_page_entry(p, i)) != 0xFFFFFFFFu;
 
                 if (!empty || blank) {
-                        at_front = at_front && !(empty && front_seen) && !(empty && blank);
+                        at_front = at_front && !empty;
                         continue;
                 }
+                at_front = at_front && seen;
                 if (at_front && !front_seen)
                         find(c, NVS_RULE_SLOT_EMPTY, NVS_NOTE, at_slot(p->index, i),
                              "an interrupted write left bytes in the first empty slot: the device "
@@ -364,6 +367,10 @@ static void check_state(struct nvs_checker *c, const struct nvs_page *p, const s
                 find(c, NVS_RULE_ENTRY_STATE, NVS_WARNING, at_item(it, 0),
                      "'%s' was being written when power went: the device drops it",
                      show_key(it->raw).text);
+        else if (p->state != NVS_PAGE_ACTIVE)
+                find(c, NVS_RULE_ENTRY_STATE, NVS_WARNING, at_item(it, 0),
+                     "'%s' takes %u slots and not all are marked written", show_key(it->raw).text,
+                     it->span);
         else
                 find(c, NVS_RULE_ENTRY_STATE, NVS_ERROR, at_item(it, 0),
                      "'%s' takes %u slots and not all are marked written: the value is lost",
@@ -379,15 +386,17 @@ static void check_unused_bytes(struct nvs_checker *c, const struct nvs_item *it)
         size_t n = 0;
 
         if (!bytes_all(it->raw + NVS_ENT_KEY + pad, NVS_KEY_MAX + 1 - pad, 0)) {
-                /* the page's index of keys hashes all 16 bytes (nvs_item_hash_list.cpp) */
+                /* a page's index of keys is a hash of all 16 bytes and the chunk number
+                 * (nvs_types.cpp, calculateCrc32WithoutValue) */
                 find(c, NVS_RULE_KEY_PADDING, NVS_ERROR, at_item(it, NVS_ENT_KEY + pad),
                      "'%s': bytes behind the key's NUL are not NUL: the device does not find the "
                      "key",
                      show_key(it->raw).text);
         }
         if (it->chunk != NVS_CHUNK_ANY && it->type != NVS_BLOB_DATA)
-                find(c, NVS_RULE_ENTRY_CHUNK, NVS_WARNING, at_item(it, NVS_ENT_CHUNK),
-                     "'%s': chunk number %u in an entry that is no blob data",
+                find(c, NVS_RULE_ENTRY_CHUNK, NVS_ERROR, at_item(it, NVS_ENT_CHUNK),
+                     "'%s': chunk number %u in an entry that is no blob data: the device does not "
+                     "find it",
                      show_key(it->raw).text, it->chunk);
         if (nvs_type_is_int(it->type)) {
                 at = NVS_ENT_DATA + width;
@@ -430,6 +439,12 @@ static void check_data(struct nvs_checker *c, const struct nvs_item *it)
                      "'%s': blob data with chunk number ff belongs to no blob", key.text);
 }
 
+/* The marks of the other slots matter only in an active page (nvs_page.cpp, mLoadEntryTable). */
+static bool is_dropped(const struct nvs_page *p, const struct nvs_item *it)
+{
+        return it->faults & NVS_BAD_STATE && p->state == NVS_PAGE_ACTIVE;
+}
+
 static void check_item(struct nvs_checker *c, const struct nvs_page *p, const struct nvs_item *it)
 {
         const struct shown_key key = show_key(it->raw);
@@ -460,7 +475,7 @@ static void check_item(struct nvs_checker *c, const struct nvs_page *p, const st
                      key.text, it->span, it->entry);
         if (it->faults & NVS_BAD_STATE)
                 check_state(c, p, it);
-        if (it->faults & (NVS_BAD_KEY | NVS_BAD_TYPE | NVS_BAD_SPAN | NVS_BAD_STATE))
+        if (it->faults & (NVS_BAD_KEY | NVS_BAD_TYPE | NVS_BAD_SPAN) || is_dropped(p, it))
                 return;
         check_unused_bytes(c, it);
         if (it->data)
@@ -492,8 +507,8 @@ static void check_items(struct nvs_checker *c)
 static bool next_kept(const struct nvs_checker *c, struct nvs_walk *w, struct nvs_item *it)
 {
         while (nvs_walk_next(w, it))
-                if ((int32_t)it->page != c->dropped &&
-                    !(it->faults & ~(unsigned)(NVS_BAD_DATA_CRC | NVS_BAD_STR)))
+                if ((int32_t)it->page != c->dropped && !is_dropped(&w->page, it) &&
+                    !(it->faults & ~(unsigned)(NVS_BAD_DATA_CRC | NVS_BAD_STR | NVS_BAD_STATE)))
                         return true;
         return false;
 }

@@ -230,6 +230,10 @@ static void f_slot_front(uint8_t *i)
         put_u8(i, 1, 4, 1, "cut", 1);
         set_slot(i, 1, 4, NVS_SLOT_EMPTY);
 }
+static void f_slot_front_tail(uint8_t *i)
+{
+        entry_at(i, 1, 4)[4] = 0; /* not in the word that a device looks at */
+}
 static void f_slot_far(uint8_t *i)
 {
         entry_at(i, 1, 9)[3] = 0;
@@ -283,6 +287,14 @@ static void f_state_full(uint8_t *i)
 {
         set_slot(i, 0, 4, NVS_SLOT_EMPTY);
         memset(entry_at(i, 0, 4), 0xFF, NVS_ENTRY_SIZE);
+}
+static void f_state_marks(uint8_t *i)
+{
+        set_slot(i, 0, 4, NVS_SLOT_EMPTY);
+}
+static void f_state_active(uint8_t *i)
+{
+        set_slot(i, 1, 1, NVS_SLOT_EMPTY);
 }
 static void f_state_cut(uint8_t *i)
 {
@@ -461,6 +473,7 @@ static const struct forgery {
         { "bitmap-padding", f_bitmap_padding, NVS_RULE_BITMAP_PADDING, NVS_WARNING, 1, -1, 0 },
         { "bitmap-hole", f_bitmap_hole, NVS_RULE_BITMAP_HOLE, NVS_ERROR, 1, 6, 1 },
         { "slot-front", f_slot_front, NVS_RULE_SLOT_EMPTY, NVS_NOTE, 1, 4, 0 },
+        { "slot-front-tail", f_slot_front_tail, NVS_RULE_SLOT_EMPTY, NVS_WARNING, 1, 4, 0 },
         { "slot-far", f_slot_far, NVS_RULE_SLOT_EMPTY, NVS_WARNING, 1, 9, 0 },
         { "slot-full-page", f_slot_full_page, NVS_RULE_SLOT_EMPTY, NVS_WARNING, 0, 8, 0 },
         { "entry-crc", f_entry_crc, NVS_RULE_ENTRY_CRC, NVS_ERROR, 0, 1, 1 },
@@ -472,11 +485,13 @@ static const struct forgery {
         { "span-past", f_span_past, NVS_RULE_ENTRY_SPAN, NVS_ERROR, 1, 3, 1 },
         { "span-short", f_span_short, NVS_RULE_ENTRY_SPAN, NVS_ERROR, 0, 2, 1 },
         { "size-over", f_size_over, NVS_RULE_ENTRY_SPAN, NVS_ERROR, 0, 2, 1 },
-        { "state-full", f_state_full, NVS_RULE_ENTRY_STATE, NVS_ERROR, 0, 2, 1 },
+        { "state-full", f_state_full, NVS_RULE_ENTRY_STATE, NVS_WARNING, 0, 2, 1 },
+        { "state-marks", f_state_marks, NVS_RULE_ENTRY_STATE, NVS_WARNING, 0, 2, 0 },
+        { "state-active", f_state_active, NVS_RULE_ENTRY_STATE, NVS_ERROR, 1, 0, -1 },
         { "state-cut", f_state_cut, NVS_RULE_ENTRY_STATE, NVS_WARNING, 1, 4, 0 },
         { "state-erasing", f_state_erasing, NVS_RULE_ENTRY_STATE, NVS_WARNING, 0, 2, 0 },
         { "state-erased-head", f_state_erased_head, NVS_RULE_ENTRY_STATE, NVS_WARNING, 0, 2, 0 },
-        { "chunk-int", f_chunk_int, NVS_RULE_ENTRY_CHUNK, NVS_WARNING, 0, 1, 0 },
+        { "chunk-int", f_chunk_int, NVS_RULE_ENTRY_CHUNK, NVS_ERROR, 0, 1, 1 },
         { "chunk-data", f_chunk_data, NVS_RULE_ENTRY_CHUNK, NVS_ERROR, 1, 4, 1 },
         { "reserved-int", f_reserved_int, NVS_RULE_ENTRY_RESERVED, NVS_WARNING, 0, 1, 0 },
         { "reserved-str", f_reserved_str, NVS_RULE_ENTRY_RESERVED, NVS_WARNING, 0, 2, 0 },
