@@ -28,6 +28,18 @@ static int check_options(struct report *r)
         return 0;
 }
 
+/*
+ * The image may not replace a key file that was written for it: neither the keys', nor the HMAC
+ * key's, which is known by that path was free before.
+ */
+static int check_key_files(const char *path, const char *key_file, bool was_free, struct report *r)
+{
+        if (!same_file(path, key_file) && !(was_free && file_exists(path)))
+                return 0;
+        return report_error(r, E_EXISTS, path, 0, 0,
+                            "holds the key: choose another name for the image");
+}
+
 /* *key_file (returned) is where the keys are. */
 static int get_keys(struct nvs_keys *k, char **key_file, struct report *r)
 {
@@ -59,6 +71,7 @@ static int run(int argc, char **argv)
         struct nvs_keys k;
         char *path = NULL;
         char *key_file = NULL;
+        bool was_free;
         int rc;
         int status = image_request_words(&image, argc, argv);
 
@@ -72,8 +85,9 @@ static int run(int argc, char **argv)
                 rc = get_keys(&k, &key_file, &r);
         if (path && image_make(&image, &im, &r) < 0)
                 rc = -1;
-        if (rc == 0 && !inputkey)
-                rc = get_keys(&k, &key_file, &r);
+        was_free = path && !file_exists(path);
+        if (rc == 0 && !inputkey && (rc = get_keys(&k, &key_file, &r)) == 0)
+                rc = check_key_files(path, key_file, was_free, &r);
         if (rc == 0 && encrypt(&im, &k, &r) == 0)
                 image_save(&image, &im, path, key_file, &r);
         wipe(&k, sizeof k);

@@ -167,17 +167,16 @@ int image_make(const struct image_request *q, struct image *im, struct report *r
 {
         struct nvs_rows rows;
         uint64_t size = q->size;
-        bool readonly = !q->table; /* nobody said that it is not */
+        bool readonly = false;
         int rc = nvs_rows_load(&rows, q->inputs.items, q->inputs.count, q->version_number, r);
 
         memset(im, 0, sizeof *im);
         if (q->table && image_partition_size(q, &size, &readonly, r) < 0)
                 rc = -r->first_code;
-        if (rc == 0 && (rc = build(q, &rows, size, im, r)) == 0 && size < NVS_SIZE_MIN)
+        if (rc == 0 && (rc = build(q, &rows, size, im, r)) == 0 && size < NVS_SIZE_MIN && !readonly)
                 report_note(r, NULL, 0, 0,
-                            readonly && q->table ? "image for a partition that is only read"
-                                                 : "an NVS partition below 0x%x bytes must be "
-                                                   "marked readonly in the partition table",
+                            "an NVS partition below 0x%x bytes must be marked readonly in the "
+                            "partition table",
                             NVS_SIZE_MIN);
         nvs_rows_free(&rows);
         return rc;

@@ -174,6 +174,12 @@ same "the key is still there" unit.copy keys/unit.bin
 nvsgen -q decrypt a.bin keys/unit.bin plain2.bin
 same "and opens the image" want.bin plain2.bin
 head -c 32 keys.bin >hmac.bin
+run nvsgen encrypt secret.csv keys/self.bin 0x3000 --keygen --keyfile self
+expect "an image does not replace its key" 1 'keys/self.bin: holds the key'
+run stat -c %s keys/self.bin
+expect "which is still there" 0 '^4096$'
+run nvsgen encrypt secret.csv keys/h.bin 0x3000 --keygen --keyfile hk2 --key_protect_hmac --kp_hmac_keygen --kp_hmac_keyfile h
+expect "nor its HMAC key" 1 'keys/h.bin: holds the key'
 for i in 1 2; do
         run nvsgen encrypt secret.csv "h$i.bin" 0x3000 --keygen --key-protect-hmac --kp-hmac-inputkey hmac.bin --keyfile hk.bin
         expect "keys from an HMAC key, time $i" 0
