@@ -24,6 +24,9 @@ extern const struct opt global_options[];
 
 /* --- session.c --- */
 
+/* The port: --port, the environment, or the only one there is. 0 or an exit status. */
+int session_port(const char **port);
+
 /* The chip named by --chip; NULL for auto. Returns 0 or an exit status. */
 int session_chip(const struct chip **chip);
 
@@ -91,6 +94,27 @@ void job_free(struct job *j);
  * about it. */
 int job_patch(const struct job *j, const struct chip *c, struct job_file *f, uint32_t detected);
 
+/* --- parts.c: partitions by label --- */
+
+struct ptable;
+struct ptable_entry;
+
+/* Options of the commands that know labels: what they share. */
+struct parts_options {
+        const char *table; /* CSV, binary or flash dump; NULL: the device's own */
+        uint64_t offset;   /* of the table on flash; 0: 0x8000 */
+};
+extern struct parts_options parts;
+
+/* The table, from --table or the device (which is attached). 0 or an exit status. */
+int parts_load(struct loader *l, struct ptable *t);
+
+/*
+ * The partition of that label; "app" stands for the one that a board without otadata boots. 0 or an
+ * exit status after a line that names the labels there are.
+ */
+int parts_find(const struct ptable *t, const char *label, const struct ptable_entry **e);
+
 /* --- the commands --- */
 #define COMMAND(name)                             \
         extern const struct opt name##_options[]; \
@@ -113,6 +137,12 @@ COMMAND(write_mem);
 COMMAND(image_info);
 COMMAND(elf2image);
 COMMAND(merge_bin);
+COMMAND(write_parts);
+COMMAND(read_part);
+COMMAND(erase_parts);
+COMMAND(ota);
+COMMAND(monitor);
+COMMAND(ports);
 COMMAND(load_ram);
 COMMAND(run);
 #undef COMMAND

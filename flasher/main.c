@@ -24,6 +24,10 @@ static int cmd_version(int argc, char **argv)
 
 static const struct command commands[] = {
         ROW("write-flash", write_flash, "ADDRESS FILE ...", "write files to flash", 2, -1),
+        ROW("write", write_parts, "LABEL=FILE ...", "write files to partitions", 1, -1),
+        ROW("read", read_part, "LABEL [FILE]", "read a partition", 1, 2),
+        ROW("erase", erase_parts, "LABEL ...", "erase partitions", 1, -1),
+        ROW("ota", ota, "status | switch SLOT | erase", "which slot boots", 1, 2),
         ROW("read-flash", read_flash, "ADDRESS SIZE FILE", "read flash into a file", 3, 3),
         ROW("verify-flash", verify_flash, "ADDRESS FILE ...", "compare flash with files", 2, -1),
         ROW("erase-flash", erase_flash, "", "erase all of it", 0, 0),
@@ -45,6 +49,8 @@ static const struct command commands[] = {
         ROW("elf2image", elf2image, "FILE", "make an image of an ELF file", 1, 1),
         ROW("merge-bin", merge_bin, "ADDRESS FILE ...", "several files in one (raw, hex, uf2)", 2,
             -1),
+        ROW("monitor", monitor, "", "show what the board prints", 0, 0),
+        ROW("ports", ports, "", "serial ports that are there", 0, 0),
         ROW("version", version, "", "print the version", 0, 0),
         { 0 },
 };

@@ -93,7 +93,7 @@ static void on_progress(void *ctx, const char *what, uint64_t done, uint64_t tot
 }
 
 /* The only port there is, if nobody names one. */
-static int find_port(const char **port)
+int session_port(const char **port)
 {
         static struct port_info found[32];
         size_t n = 0;
@@ -174,7 +174,7 @@ int session_open(struct loader **l)
         if ((rc = session_chip(&cfg.chip)) != 0 ||
             (g.before && (rc = word_of("before", g.before, befores, &before)) != 0))
                 return rc;
-        if ((rc = find_port(&cfg.port)) != 0)
+        if ((rc = session_port(&cfg.port)) != 0)
                 return rc;
         g.port = cfg.port;
         cfg.before = (enum loader_before)before;
