@@ -368,38 +368,57 @@ static void data_row(struct loader *l, const struct csv_row *row, const struct c
                 sta_extras(l, key->text);
 }
 
+/* How well a field names a column: 2 exactly, or but for blanks behind it; 1 as something to mend.
+ */
+static int header_match(const struct csv_field *f, const char *name)
+{
+        const size_t len = strlen(name);
+        const char *start = f->text + strspn(f->text, " \t");
+        const size_t n = strcspn(start, " \t");
+
+        if (!strncmp(f->text, name, len) && len + strspn(f->text + len, " \t") == f->len)
+                return 2;
+        return n == len && !strncasecmp(start, name, n);
+}
+
+static int header_column(struct loader *l, const struct csv_row *row, enum column c)
+{
+        const struct csv_field *near = NULL;
+
+        l->at[c] = SIZE_MAX;
+        for (size_t i = 0; i < row->count; i++) {
+                const struct csv_field *f = &row->fields[i];
+                const int match = header_match(f, column_names[c]);
+
+                if (match == 2 && l->at[c] != SIZE_MAX)
+                        return error_at(l, E_SYNTAX, f, f->text, "this column is there twice");
+                if (match == 2)
+                        l->at[c] = i;
+                if (match == 2 && f->len != strlen(column_names[c]))
+                        report_note(l->r, l->file, f->line, f->column,
+                                    "the blanks behind '%s' are not read as a part of it",
+                                    column_names[c]);
+                if (match == 1)
+                        near = f;
+        }
+        if (l->at[c] != SIZE_MAX)
+                return 0;
+        if (near)
+                return report_error(l->r, E_SYNTAX, l->file, near->line, near->column,
+                                    "column '%s': write '%s'", near->text, column_names[c]);
+        return report_error(l->r, E_SYNTAX, l->file, row->line, 0,
+                            "no column '%s': the first row must be key,type,encoding,value",
+                            column_names[c]);
+}
+
 static int header_row(struct loader *l, const struct csv_row *row)
 {
+        int rc = 0;
+
         l->width = row->count;
-        for (size_t c = 0; c < COLUMNS; c++) {
-                const struct csv_field *near = NULL;
-
-                l->at[c] = SIZE_MAX;
-                for (size_t i = 0; i < row->count; i++) {
-                        const struct csv_field *f = &row->fields[i];
-                        const char *start = f->text + strspn(f->text, " \t");
-                        const size_t n = strcspn(start, " \t");
-
-                        if (!strcmp(f->text, column_names[c])) {
-                                if (l->at[c] != SIZE_MAX)
-                                        return error_at(l, E_SYNTAX, f, f->text,
-                                                        "this column is there twice");
-                                l->at[c] = i;
-                        } else if (n == strlen(column_names[c]) &&
-                                   !strncasecmp(start, column_names[c], n)) {
-                                near = f;
-                        }
-                }
-                if (l->at[c] != SIZE_MAX)
-                        continue;
-                if (near)
-                        return report_error(l->r, E_SYNTAX, l->file, near->line, near->column,
-                                            "column '%s': write '%s'", near->text, column_names[c]);
-                return report_error(l->r, E_SYNTAX, l->file, row->line, 0,
-                                    "no column '%s': the first row must be key,type,encoding,value",
-                                    column_names[c]);
-        }
-        return 0;
+        for (enum column c = COL_KEY; c < COLUMNS && rc == 0; c++)
+                rc = header_column(l, row, c);
+        return rc;
 }
 
 static int on_row(void *ctx, const struct csv_row *row)

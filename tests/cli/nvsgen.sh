@@ -119,6 +119,11 @@ sed 's/nvs.net80211/ns/' wifi.csv >other.csv
 run nvsgen other.csv x.bin 0x3000
 expect "keys of the Wi-Fi library elsewhere" 1 'other.csv:5:1: ap.authmode: '
 
+printf 'key,type,encoding,value    \nns,namespace,,  \nk,data,u8,1\n' >blanks.csv
+run nvsgen blanks.csv out.bin 0x3000
+expect "blanks behind a column's name, as in a post that many copied" 0 "blanks.csv:1:19: note: .*'value'"
+same "do not matter" "$img" out.bin
+
 # all errors in one run, each with its place
 cat >bad.csv <<'END'
 key,type,encoding,value
