@@ -65,6 +65,7 @@ int nvs_store_mount(struct nvs_store *s, const struct nvs_store_config *cfg, str
         memset(s, 0, sizeof *s);
         s->cfg = *cfg;
         s->first = s->last = s->free_first = s->free_last = NVS_PAGE_NONE;
+        s->failed = -E_RANGE;
         if (size < least || size % NVS_PAGE_SIZE || NVS_STORE_PAGES(size) > NVS_STORE_PAGES_MAX)
                 return diag_set(d, E_RANGE,
                                 "an NVS partition of %lu bytes: it takes pages of %u bytes, from "
@@ -75,6 +76,7 @@ int nvs_store_mount(struct nvs_store *s, const struct nvs_store_config *cfg, str
                 return diag_set(d, E_RANGE, "memory for %lu pages, the NVS partition has %lu",
                                 (unsigned long)cfg->page_count,
                                 (unsigned long)NVS_STORE_PAGES(size));
+        s->failed = 0;
         s->pages = (uint16_t)NVS_STORE_PAGES(size);
         if ((rc = nvs_pages_load(s)) == 0 && (rc = nvs_recover_pages(s)) == 0 &&
             (rc = load_namespaces(s)) == 0)
