@@ -34,8 +34,9 @@ struct nvs_view {
 };
 
 /*
- * List the values that a device reads from the image (which stays as it is). -E_KEY: it is
- * encrypted; -E_FORMAT: a device refuses it. Free with nvs_view_free, which wipes.
+ * List the values that a device reads from the image (which stays as it is; borrowed during the
+ * call). -E_KEY: it is encrypted; -E_FORMAT: not whole pages; else the error of nvs_store_mount: a
+ * device refuses it. Free with nvs_view_free, which wipes.
  */
 int nvs_view_read(struct nvs_view *v, const struct nvs_image *img, struct diag *d);
 void nvs_view_free(struct nvs_view *v);

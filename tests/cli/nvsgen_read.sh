@@ -54,6 +54,16 @@ expect "dump of an image cut short" 1 'whole pages'
 run sh -c "nvsgen dump --json - <$plain"
 expect "dump of standard input" 0 '"three"'
 
+# on a terminal a line is as long as the terminal is wide, and says that it was cut
+if command -v script >/dev/null; then
+        run script -qec "stty cols 60; nvsgen dump $device" /dev/null
+        expect "dump on a terminal cuts long values" 0 '\.\.\.'
+        longest=$(tr -d '\r' <"$T/stdout" | awk 'length($0) > m { m = length($0) } END { print m }')
+        if [ "$longest" -le 60 ]; then pass "dump fits the terminal"; else fail "dump fits the terminal" "$longest columns of 60"; fi
+else
+        skip "dump on a terminal" "script(1) is not installed"
+fi
+
 # nothing of a secret in redacted output; the rest is there
 run nvsgen dump --redact --json $device
 expect "dump --redact hides the key" 0 '"key": "key","type": "blob","value": null,"hidden": true'
