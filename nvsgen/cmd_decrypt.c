@@ -73,7 +73,7 @@ static int run(int argc, char **argv)
                  file_load(argv[0], FILE_LIMIT_IMAGE, &image, &d) < 0)
                 report_diag(&r, NULL, &d);
         else if (decrypt(argv[0], &image, &keys, &r) == 0 &&
-                 output_save(path, image.data, image.len, &r) == 0 && !quiet)
+                 output_save(path, &image, FILE_SECRET, &r) == 0 && !quiet)
                 fprintf(strcmp(path, "-") ? stdout : stderr, "%s: %zu bytes, decrypted\n",
                         strcmp(path, "-") ? path : "stdout", image.len);
         wipe(&keys, sizeof keys);

@@ -246,7 +246,9 @@ int image_save(const struct image_request *q, const struct image *im, const char
                const char *key_file, struct report *r)
 {
         FILE *out = strcmp(path, "-") ? stdout : stderr;
-        const int rc = output_save(path, im->data, im->stats.output_size, r);
+        /* what is not encrypted may hold passwords and keys */
+        const struct blob data = { im->data, im->stats.output_size };
+        const int rc = output_save(path, &data, key_file ? FILE_PUBLIC : FILE_SECRET, r);
 
         if (rc < 0)
                 return rc;

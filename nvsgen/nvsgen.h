@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "host/file.h"
 #include "host/opt.h"
 #include "host/report.h"
 
@@ -16,6 +17,6 @@ extern const struct command cmd_batch;
 bool same_file(const char *a, const char *b);
 
 /* Write an output file ("-" is standard output), with the folders above it. 0, or an error in r. */
-int output_save(const char *path, const void *data, size_t len, struct report *r);
+int output_save(const char *path, const struct blob *data, enum file_mode mode, struct report *r);
 
 #endif

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include "base/err.h"
-#include "host/file.h"
 #include "nvsgen.h"
 
 bool same_file(const char *a, const char *b)
@@ -13,7 +12,7 @@ bool same_file(const char *a, const char *b)
         return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-int output_save(const char *path, const void *data, size_t len, struct report *r)
+int output_save(const char *path, const struct blob *data, enum file_mode mode, struct report *r)
 {
         struct diag d = { 0 };
         char *dir = path_dir(path);
@@ -22,7 +21,7 @@ int output_save(const char *path, const void *data, size_t len, struct report *r
         if (rc == 0 && strcmp(path, "-") != 0)
                 rc = file_mkdirs(dir, 0777, &d);
         if (rc == 0)
-                rc = file_save(path, data, len, FILE_PUBLIC, &d);
+                rc = file_save(path, data->data, data->len, mode, &d);
         free(dir);
         return rc < 0 ? report_diag(r, NULL, &d) : 0;
 }

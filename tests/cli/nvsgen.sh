@@ -92,6 +92,9 @@ expect "a folder as input" 1 folder
 same "and that one too" <(echo old) old.bin
 [ -z "$(find . -name '*.tmp*' -o -name '.*' -type f)" ] && pass "no temporaries stay" || fail "no temporaries stay" "$(find . -type f)"
 
+run stat -c %a out.bin
+expect "a plain image is its owner's" 0 '^600$'
+
 # a value's file: below the current folder, then beside the CSV file
 mkdir conf && printf 'key,type,encoding,value\nns,namespace,,\ns,file,string,v.txt\n' >conf/c.csv
 printf beside >conf/v.txt
