@@ -20,14 +20,13 @@ static enum region_kind kind_of(const struct ptable_entry *e)
         }
 }
 
-static void add(struct flash_map *m, enum region_kind kind, const char *name,
-                const struct ptable_entry *e, uint64_t start, uint64_t end)
+static void add(struct flash_map *m, struct region r)
 {
-        if (end <= start || m->count == REGIONS_MAX)
+        if (r.end <= r.start || m->count == REGIONS_MAX)
                 return;
-        m->regions[m->count++] = (struct region){ kind, name, e, start, end };
-        if (kind != REGION_HOLE)
-                m->used += end - start;
+        m->regions[m->count++] = r;
+        if (r.kind != REGION_HOLE)
+                m->used += r.end - r.start;
 }
 
 static int by_start(const void *a, const void *b)
@@ -48,21 +47,21 @@ void map_build(struct flash_map *m, const struct ptable_file *f, uint32_t table_
         for (size_t i = 0; i < f->table.count; i++) {
                 const struct ptable_entry *e = &f->table.entries[i];
 
-                add(m, kind_of(e), e->name, e, e->offset, ptable_end(e));
+                add(m, (struct region){ kind_of(e), e->name, e, e->offset, ptable_end(e) });
         }
         if (!ptable_find_type(&f->table, PTABLE_TABLE, PTABLE_BOOT_PRIMARY, NULL))
-                add(m, REGION_TABLE, "partition table", NULL, table_offset,
-                    (uint64_t)table_offset + PTABLE_SECTOR);
+                add(m, (struct region){ REGION_TABLE, "partition table", NULL, table_offset,
+                                        (uint64_t)table_offset + PTABLE_SECTOR });
         if (!ptable_find_type(&f->table, PTABLE_BOOTLOADER, PTABLE_BOOT_PRIMARY, NULL))
-                add(m, REGION_BOOT, "bootloader", NULL, 0, table_offset);
+                add(m, (struct region){ REGION_BOOT, "bootloader", NULL, 0, table_offset });
         qsort(m->regions, m->count, sizeof m->regions[0], by_start);
         taken = m->count;
         for (size_t i = 0; i < taken; i++) {
-                add(m, REGION_HOLE, "unused", NULL, at, m->regions[i].start);
+                add(m, (struct region){ REGION_HOLE, "unused", NULL, at, m->regions[i].start });
                 if (m->regions[i].end > at)
                         at = m->regions[i].end;
         }
-        add(m, REGION_HOLE, "unused", NULL, at, flash_size);
+        add(m, (struct region){ REGION_HOLE, "unused", NULL, at, flash_size });
         qsort(m->regions, m->count, sizeof m->regions[0], by_start);
 }
 

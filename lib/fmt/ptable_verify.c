@@ -93,8 +93,8 @@ static void check_size(struct verifier *v, int i, const struct ptable_entry *e)
                 tell(v, E_RANGE, i, PTABLE_F_SIZE,
                      "'%s' ends at 0x%llx: beyond the 4 GiB that a table can address", e->name,
                      (unsigned long long)ptable_end(e));
-        if (ptable_is(e, PTABLE_DATA, PTABLE_DATA_NVS) && e->size && e->size < PTABLE_NVS_RW_MIN &&
-            !(e->flags & PTABLE_FLAG_READONLY))
+        if (ptable_is(e, PTABLE_DATA, PTABLE_DATA_NVS) && (e->size || !v->rules->usable) &&
+            e->size < PTABLE_NVS_RW_MIN && !(e->flags & PTABLE_FLAG_READONLY))
                 tell(v, E_RANGE, i, PTABLE_F_SIZE,
                      "size 0x%x of NVS '%s': a writable NVS needs at least 0x%x; make it larger or "
                      "flag it 'readonly'",
@@ -166,7 +166,7 @@ static void check_twins(struct verifier *v, int i)
         const struct ptable_entry *twin = ptable_find_type(v->t, e->type, e->subtype, NULL);
         char kind[48];
 
-        if (e->name[0] && same != e)
+        if ((e->name[0] || !v->rules->usable) && same != e)
                 tell(v, E_EXISTS, i, PTABLE_F_NAME,
                      "name '%s': used already by the partition at 0x%x; names must differ", e->name,
                      same->offset);

@@ -34,87 +34,90 @@ static size_t utf8_put(uint32_t c, char *out)
         return 4;
 }
 
-/* One character of UTF-16 or UTF-32 (unit 2 or 4 bytes); bytes taken, or 0 if it is none. */
-static size_t wide_get(const uint8_t *p, size_t n, unsigned unit, bool big, uint32_t *c)
+/* What a byte order mark tells. */
+struct encoding {
+        const char *mark;
+        unsigned len;  /* of the mark */
+        unsigned unit; /* bytes: 1 UTF-8, 2 UTF-16, 4 UTF-32 */
+        bool big;
+};
+
+/* One character of UTF-16 or UTF-32; bytes taken, or 0 if it is none. */
+static size_t wide_get(const uint8_t *p, size_t n, const struct encoding *e, uint32_t *c)
 {
         uint32_t low;
 
-        if (n < unit)
+        if (n < e->unit)
                 return 0;
-        if (unit == 4) {
-                *c = big ? be32_get(p) : le32_get(p);
+        if (e->unit == 4) {
+                *c = e->big ? be32_get(p) : le32_get(p);
                 return *c > 0x10FFFF || (*c >= 0xD800 && *c < 0xE000) ? 0 : 4;
         }
-        *c = big ? be16_get(p) : le16_get(p);
+        *c = e->big ? be16_get(p) : le16_get(p);
         if (*c < 0xD800 || *c >= 0xE000)
                 return 2;
         if (*c >= 0xDC00 || n < 4)
                 return 0;
-        low = big ? be16_get(p + 2) : le16_get(p + 2);
+        low = e->big ? be16_get(p + 2) : le16_get(p + 2);
         if (low < 0xDC00 || low >= 0xE000)
                 return 0;
         *c = 0x10000 + ((*c - 0xD800) << 10) + (low - 0xDC00);
         return 4;
 }
 
-static int decode_wide(const char *name, const uint8_t *p, size_t n, unsigned unit, bool big,
-                       struct blob *out, struct report *r)
+/* All of it into out, which has room; -E_FORMAT at the first thing that is no character. */
+static int wide_copy(const uint8_t *p, size_t n, const struct encoding *e, struct blob *out)
 {
-        out->data = malloc(n * 2 + 1);
-        if (!out->data)
-                return report_error(r, E_NOMEM, name, 0, 0, "out of memory");
-        for (size_t at = 0; at < n;) {
+        while (n) {
                 uint32_t c = 0;
-                const size_t took = wide_get(p + at, n - at, unit, big, &c);
+                const size_t took = wide_get(p, n, e, &c);
 
-                if (!took) {
-                        blob_free(out);
-                        return report_error(r, E_FORMAT, name, 0, 0,
-                                            "not valid UTF-%u; save the file as UTF-8", unit * 8);
-                }
+                if (!took)
+                        return -E_FORMAT;
                 out->len += utf8_put(c, (char *)out->data + out->len);
-                at += took;
+                p += took;
+                n -= took;
         }
-        out->data[out->len] = 0;
         return 0;
 }
 
-int ptable_text_decode(const char *name, const uint8_t *p, size_t n, struct blob *out,
-                       struct report *r)
+static const struct encoding *encoding_of(const uint8_t *p, size_t n)
 {
-        static const struct {
-                const char *mark;
-                unsigned len, unit;
-                bool big;
-        } marks[] = {
+        static const struct encoding encodings[] = {
                 { "\xEF\xBB\xBF", 3, 1, false },
                 { "\xFF\xFE\0\0", 4, 4, false }, /* before UTF-16's, which it begins with */
                 { "\0\0\xFE\xFF", 4, 4, true },
                 { "\xFF\xFE", 2, 2, false },
                 { "\xFE\xFF", 2, 2, true },
         };
-        unsigned unit = 1;
-        bool big = false;
+        static const struct encoding plain = { "", 0, 1, false };
 
-        *out = (struct blob){ 0 };
-        for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
-                if (n < marks[i].len || memcmp(p, marks[i].mark, marks[i].len) != 0)
-                        continue;
-                unit = marks[i].unit;
-                big = marks[i].big;
-                p += marks[i].len;
-                n -= marks[i].len;
-                break;
-        }
-        if (unit > 1)
-                return decode_wide(name, p, n, unit, big, out, r);
-        out->data = malloc(n + 1);
+        for (size_t i = 0; i < sizeof encodings / sizeof encodings[0]; i++)
+                if (n >= encodings[i].len && !memcmp(p, encodings[i].mark, encodings[i].len))
+                        return &encodings[i];
+        return &plain;
+}
+
+int ptable_text_decode(const char *name, const uint8_t *p, size_t n, struct blob *out,
+                       struct report *r)
+{
+        const struct encoding *e = encoding_of(p, n);
+
+        p += e->len;
+        n -= e->len;
+        *out = (struct blob){ .data = malloc(2 * n + 1) };
         if (!out->data)
                 return report_error(r, E_NOMEM, name, 0, 0, "out of memory");
-        if (n)
-                memcpy(out->data, p, n);
-        out->data[n] = 0;
-        out->len = n;
+        if (e->unit == 1) {
+                if (n)
+                        memcpy(out->data, p, n);
+                out->len = n;
+        } else if (wide_copy(p, n, e, out) < 0) {
+                blob_free(out);
+                return report_error(r, E_FORMAT, name, 0, 0,
+                                    "not valid UTF-%u; save the file as UTF-8", e->unit * 8);
+        }
+        out->data[out->len] = 0;
         return 0;
 }
 

@@ -151,6 +151,51 @@ static void test_lookup(void **state)
         assert_int_equal(ptable_subtype_of(0x40, "nvs", 3), -E_NOTFOUND);
 }
 
+/* Rules that a binary table has to keep: one field of a good one is spoilt. */
+static void test_binary_rules(void **state)
+{
+        static const struct {
+                size_t entry;
+                struct ptable_entry e;
+        } cases[] = {
+                { 0,
+                  { PTABLE_DATA, PTABLE_DATA_NVS, 0x8000, 0x6000, 0, "nvs" } }, /* on the table */
+                { 0,
+                  { PTABLE_DATA, PTABLE_DATA_NVS, 0x9000, 0x7000, 0, "nvs" } }, /* into otadata */
+                { 0, { PTABLE_DATA, PTABLE_DATA_NVS, 0x9000, 0x2000, 0, "nvs" } }, /* too small */
+                { 0, { PTABLE_DATA, PTABLE_DATA_NVS, 0x9000, 0, 0, "nvs" } },
+                { 0, { PTABLE_DATA, PTABLE_DATA_NVS, 0x9100, 0x3000, 0, "nvs" } }, /* not aligned */
+                { 0,
+                  { PTABLE_DATA, PTABLE_DATA_NVS, 0x9000, 0x6000, 0, "ota_0" } }, /* a name twice */
+                { 0,
+                  { PTABLE_DATA, PTABLE_DATA_OTA, 0x9000, 0x2000, 0,
+                    "nvs" } }, /* a second otadata */
+                { 1, { PTABLE_DATA, PTABLE_DATA_OTA, 0xF000, 0x1000, 0, "otadata" } },
+                { 1,
+                  { PTABLE_DATA, PTABLE_DATA_OTA, 0xF000, 0x2000, PTABLE_FLAG_READONLY,
+                    "otadata" } },
+                { 4, { PTABLE_APP, PTABLE_APP_OTA_0 + 1, 0x120000, 0x100100, 0, "ota_1" } },
+                { 6, { PTABLE_DATA, PTABLE_DATA_COREDUMP, 0xFFFFF000, 0x10000, 0, "coredump" } },
+                { 6,
+                  { PTABLE_DATA, PTABLE_DATA_COREDUMP, 0x3F1000, 0x10000, 0,
+                    "coredump" } }, /* beyond the flash */
+        };
+        const struct ptable_rules rules = { .flash_size = 0x400000 };
+        static struct ptable t;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+                t = table_of(two_slots);
+                assert_int_equal(ptable_verify(&t, &rules, NULL, NULL), 0);
+                t.entries[cases[i].entry] = cases[i].e;
+                if (ptable_verify(&t, &rules, NULL, NULL) >= 0)
+                        fail_msg("case %zu is accepted", i);
+        }
+        t = table_of(two_slots);
+        t.entries[0].name[0] = t.entries[1].name[0] = 0; /* no name, twice */
+        assert_int_equal(ptable_verify(&t, &rules, NULL, NULL), -E_EXISTS);
+}
+
 /* Text */
 
 static const struct {
@@ -376,8 +421,9 @@ static void test_lint(void **state)
                 "a,data,fat,,4K",
                 "o,data,ota,,8K\na,app,ota_0,,1M\nb,app,ota_1,,512K",
                 "a,app,factory,,1M\nb,app,ota_0,,1M",
-                "nvs,data,nvs,,0x3000\nf,app,factory,,1M\nk,data,nvs_keys,,8K\nfctry,data,nvs,,"
-                "0x6000,encrypted",
+                "nvs,data,nvs,,0x3000\nf,app,factory,,1M\nk,data,nvs_keys,,8K\nx,data,nvs,,16K,"
+                "encrypted",
+                "fctry,data,nvs,,0x6000",
                 "nvs,data,nvs,,0x6000\nf,app,factory,,1M\nx,data,fat,,4K,encrypted",
                 "abcdefghijklmnop,0x10,,,0x1001\nd,data,coredump,,4K",
         };
@@ -513,6 +559,7 @@ int main(void)
                 cmocka_unit_test(test_full_table),
                 cmocka_unit_test(test_lookup),
                 cmocka_unit_test(test_rows),
+                cmocka_unit_test(test_binary_rules),
                 cmocka_unit_test(test_variables),
                 cmocka_unit_test(test_wide_text),
                 cmocka_unit_test(test_shares),
