@@ -370,14 +370,26 @@ static void try_boot(struct board *b)
         }
 }
 
-static void chip_runs(struct board *b)
+/* The ROM works at the time at which the bytes arrived, even if this process woke up later. */
+static void hear(struct board *b)
 {
+        const uint64_t now = b->now;
+        uint64_t when = now;
         uint8_t buf[4096];
         size_t n;
 
-        while (b->now >= b->cpu_busy && (n = line_chip_get(&b->line, buf, sizeof buf, b->now)) > 0)
-                if (b->state == BOARD_LOADER || b->state == BOARD_DEAD)
+        while (now >= b->cpu_busy &&
+               (n = line_chip_get(&b->line, buf, sizeof buf, now, &when)) > 0) {
+                b->now = when > b->cpu_busy ? when : b->cpu_busy;
+                if (b->state == BOARD_LOADER)
                         romldr_server_input(&b->server, buf, n);
+                b->now = now;
+        }
+}
+
+static void chip_runs(struct board *b)
+{
+        hear(b);
         if (b->next_boot && b->now >= b->next_boot) {
                 if (b->state == BOARD_BOOT) {
                         try_boot(b);

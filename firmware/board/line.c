@@ -16,6 +16,7 @@ void line_init(struct line *l, uint32_t rate)
         memset(l, 0, sizeof *l);
         l->host_rate = rate;
         l->noise = 1;
+        l->in.idle = true;
 }
 
 void line_free(struct line *l)
@@ -108,17 +109,23 @@ static void lane_start(const struct line *l, struct lane *a, uint64_t begin)
         a->free_at = a->lands_at;
 }
 
-/* A wire that was busy until just now goes on without a gap: late wake-ups do not add up. */
-static uint64_t begin_at(const struct lane *a, uint64_t now)
+static uint64_t later(uint64_t a, uint64_t b)
 {
-        return now < a->free_at + IDLE_NS ? a->free_at : now;
+        return a > b ? a : b;
 }
 
+void line_host_idle(struct line *l)
+{
+        l->in.idle = l->in.head == l->in.len;
+}
+
+/* Bytes that waited to be taken follow the ones before without a gap. */
 int line_host_put(struct line *l, const uint8_t *p, size_t n, uint64_t now)
 {
         const int rc = lane_put(&l->in, p, n);
 
-        lane_start(l, &l->in, begin_at(&l->in, now));
+        lane_start(l, &l->in, l->in.idle || !l->pace ? later(now, l->in.free_at) : l->in.free_at);
+        l->in.idle = false;
         return rc;
 }
 
@@ -126,7 +133,7 @@ int line_chip_put(struct line *l, const uint8_t *p, size_t n, uint64_t now, uint
 {
         const int rc = lane_put(&l->out, p, n);
 
-        lane_start(l, &l->out, not_before > now ? not_before : begin_at(&l->out, now));
+        lane_start(l, &l->out, later(later(now, not_before), l->out.free_at));
         return rc;
 }
 
@@ -174,11 +181,13 @@ static size_t lane_get(struct line *l, struct lane *a, uint8_t *out, size_t cap,
         return passed;
 }
 
-size_t line_chip_get(struct line *l, uint8_t *out, size_t cap, uint64_t now)
+size_t line_chip_get(struct line *l, uint8_t *out, size_t cap, uint64_t now, uint64_t *when)
 {
-        const size_t n = lane_get(l, &l->in, out, cap, now);
+        size_t n;
 
-        lane_start(l, &l->in, begin_at(&l->in, now));
+        *when = l->pace && l->in.flying ? l->in.lands_at : now;
+        n = lane_get(l, &l->in, out, cap, now);
+        lane_start(l, &l->in, later(*when, l->in.free_at));
         return n;
 }
 
@@ -190,7 +199,7 @@ size_t line_host_get(struct line *l, uint8_t *out, size_t cap, uint64_t now)
                 l->chip_rate = l->next_rate;
                 l->next_rate = 0;
         }
-        lane_start(l, &l->out, begin_at(&l->out, now));
+        lane_start(l, &l->out, l->pace ? l->out.free_at : now);
         return n;
 }
 

@@ -20,6 +20,7 @@ struct lane {
         /* private: */
         uint8_t *buf; /* waits: [head, len) */
         size_t head, len, cap;
+        bool idle;         /* nobody waited to send when the wire was last free */
         size_t flying;     /* of these, the bytes that are on the wire now */
         uint64_t lands_at; /* when they have arrived */
         uint64_t free_at;  /* when the wire was or will be free */
@@ -54,11 +55,17 @@ int line_chip_put(struct line *l, const uint8_t *p, size_t n, uint64_t now, uint
 /* Plugged in again behind a cut. */
 void line_mend(struct line *l);
 
+/* The host was asked for bytes and had none: what comes later begins later. */
+void line_host_idle(struct line *l);
+
 /* How many bytes may be taken from the host now: 0 while the line is busy with earlier ones. */
 size_t line_room(const struct line *l);
 
-/* Bytes that have arrived by now, with their faults, at most cap. */
-size_t line_chip_get(struct line *l, uint8_t *out, size_t cap, uint64_t now);
+/*
+ * Bytes that have arrived by now, with their faults, at most cap. *when is the time at which the
+ * wire brought them: not after now, and what a late wake-up costs does not add up.
+ */
+size_t line_chip_get(struct line *l, uint8_t *out, size_t cap, uint64_t now, uint64_t *when);
 size_t line_host_get(struct line *l, uint8_t *out, size_t cap, uint64_t now);
 
 /* When the next byte arrives at either end, LINE_NEVER if none is under way. */

@@ -305,9 +305,17 @@ static void receive(struct port *p, uint64_t now)
                         rfc2217_server_input(&p->telnet, buf, (size_t)n);
                 else
                         line_host_put(&p->board->line, buf, (size_t)n, now);
-        } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+        } else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+                line_host_idle(&p->board->line);
+        } else {
                 closed(p);
         }
+}
+
+void port_pull(struct port *p, uint64_t now)
+{
+        if (p->open && p->fd >= 0 && p->board->cfg.pace)
+                receive(p, now);
 }
 
 /* Has somebody opened or left the pty? */

@@ -44,6 +44,9 @@ uint64_t port_due(const struct port *p);
 /* Before the line moves bytes: at which rate does the user of a pty listen now? */
 void port_refresh(struct port *p);
 
+/* Take bytes that wait already, so that a paced line goes on without a gap. */
+void port_pull(struct port *p, uint64_t now);
+
 /* After poll(2): accept, read into the board's line, write what waits. */
 void port_serve(struct port *p, short revents, uint64_t now);
 

@@ -78,8 +78,10 @@ static int turn(struct rack *r, struct pollfd *fds)
                 board_tick(r->boards[i], now);
                 deliver(r, r->boards[i], now);
         }
-        for (size_t i = 0; i < r->port_count; i++)
+        for (size_t i = 0; i < r->port_count; i++) {
+                port_pull(r->ports[i], now);
                 fds[n++] = port_poll(r->ports[i]);
+        }
         for (size_t i = 0; i < r->control_count; i++, n += CONTROL_FDS)
                 control_poll(r->controls[i], fds + n);
         if ((rc = wait_for(fds, n, next_due(r))) < 0)
