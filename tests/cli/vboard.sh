@@ -154,6 +154,27 @@ check "download mode disabled" start --no-download --tcp 127.0.0.1:0 --download
 lacks "no answer to sync" "$(ask 0.3 "$SYNC")" 'c00108'
 stop
 
+# a paced line: 8 replies of 14 bytes behind a request of 46 take 165 ms at 9600 baud
+check "a slow line" start --tcp 127.0.0.1:0 --download --pace --baud 9600
+sleep 0.3 # the banner is on its way
+exec 3<>"/dev/tcp/127.0.0.1/$(port_of tcp)"
+before=$(date +%s%N)
+printf '%b' "$(printf '%s' "$SYNC" | tr -d ' ' | sed 's/../\\x&/g')" >&3
+got=$(timeout 5 head -c 112 <&3 | wc -c)
+ms=$((($(date +%s%N) - before) / 1000000))
+exec 3>&-
+if [ "$got" -eq 112 ] && [ "$ms" -ge 160 ]; then pass "takes its time"; else fail "takes its time" "$got bytes in $ms ms"; fi
+stop
+check "slow flash" start --tcp 127.0.0.1:0 --download --flash-times
+before=$(date +%s%N)
+exec 3<>"/dev/tcp/127.0.0.1/$(port_of tcp)"
+printf '%b' "$(printf '%s' "$BEGIN" | tr -d ' ' | sed 's/../\\x&/g')" >&3
+got=$(timeout 5 head -c 14 <&3 | wc -c)
+ms=$((($(date +%s%N) - before) / 1000000))
+exec 3>&-
+if [ "$got" -eq 14 ] && [ "$ms" -ge 45 ]; then pass "a sector takes 45 ms"; else fail "a sector takes 45 ms" "$got bytes in $ms ms"; fi
+stop
+
 # eight boards
 rm -f "$T/pid"
 run vboard --count 8 --flash "$T/many.bin" --efuse "$T/many.efuse" --pty "$T/many" --control "$T/many.sock" --daemon --pid-file "$T/pid"

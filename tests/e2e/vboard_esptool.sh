@@ -85,6 +85,13 @@ expect "run" 0
 run vboard ctl "$T/c" status
 expect "and the board runs" 0 '"state":"boot"'
 
+vboard ctl "$T/c" fault max-rate=500000
+e rfc2217 --baud 921600 flash_id
+[ "$status" -ne 0 ] && pass "a cable too bad for 921600" || fail "a cable too bad for 921600"
+e rfc2217 --baud 460800 flash_id
+expect "but not for 460800" 0
+vboard ctl "$T/c" fault none
+
 # a RAM image: header, one segment of four bytes at 0x3fc80000, checksum
 printf '\xe9\x01\x02\x00\x00\x00\xc8\x3f\xee\0\0\0\x05\0\0\0\0\0\0\xff\xff\0\0\0\0\0\xc8\x3f\x04\0\0\0\x6f\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x80' >"$T/ram"
 e rfc2217 load_ram "$T/ram"
