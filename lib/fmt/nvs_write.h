@@ -23,7 +23,7 @@ struct nvs_write_config {
         unsigned version;   /* 1 or 2; 0 means 2 */
         bool legacy_layout; /* every usable page with a header and FULL: ESP-IDF up to v5.2 */
         bool keys_checked;  /* the caller knows that no key repeats: the search for it, which takes
-                               time  with the square of the entries, is left out */
+                               time with the square of the entries, is left out */
 };
 
 /* What a finished image took. */
@@ -34,8 +34,8 @@ struct nvs_write_stats {
         size_t pages_total;   /* usable pages: one less than the image holds unless read-only */
         size_t size_needed;   /* bytes: the smallest partition that holds the same rows and can be
                                  written at run time (NVS_SIZE_MIN or more). After -E_NOSPACE a
-                                 namespace   reopened behind the end of the image may count one entry
-                                 too many */
+                                 namespace that is reopened by its name, and defined behind the
+                                 end of the image, counts as a new one */
         size_t output_size;   /* bytes to put into the file: size, or for a read-only image only the
                                  pages used (package 0.2.0 does not pad those) */
 };
