@@ -75,7 +75,8 @@ bool nvs_type_is_long(uint8_t type)
         return type == NVS_STR || type == NVS_BLOB || type == NVS_BLOB_DATA;
 }
 
-uint8_t nvs_tag(uint8_t ns, const uint8_t key[16])
+/* Hash of namespace and key, never 0. */
+static uint8_t tag_of(uint8_t ns, const uint8_t key[16])
 {
         uint32_t h = crc32_le(crc32_esp(key, 16), &ns, 1);
 
@@ -238,7 +239,7 @@ static int load_slot(struct nvs_store *s, unsigned page, unsigned slot, unsigned
         for (unsigned i = slot + 1; i < slot + *span; i++)
                 if (nvs_slot_state(pg, i) != NVS_SLOT_WRITTEN)
                         return drop_span(s, page, slot, *span);
-        pg->tag[slot] = nvs_tag(e[NVS_ENT_NS], e + NVS_ENT_KEY);
+        pg->tag[slot] = tag_of(e[NVS_ENT_NS], e + NVS_ENT_KEY);
         return active ? drop_older(s, page, slot, e) : 0;
 }
 
@@ -334,7 +335,7 @@ int nvs_page_find(struct nvs_store *s, unsigned page, unsigned from, const struc
                   struct nvs_place *at)
 {
         const struct nvs_store_page *pg = &s->cfg.pages[page];
-        const uint8_t tag = nvs_tag(q->ns, q->key);
+        const uint8_t tag = tag_of(q->ns, q->key);
 
         for (unsigned i = from; i < NVS_PAGE_ENTRIES; i++) {
                 int rc;
@@ -428,7 +429,7 @@ int nvs_page_put(struct nvs_store *s, unsigned page, const struct nvs_item *it)
                 rc = append(s, page, e, 1);
         }
         if (rc == 0)
-                pg->tag[slot] = nvs_tag(it->id->ns, it->id->key);
+                pg->tag[slot] = tag_of(it->id->ns, it->id->key);
         wipe(e, sizeof e);
         return rc;
 }

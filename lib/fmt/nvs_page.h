@@ -30,15 +30,12 @@ struct nvs_item {
         size_t len;
 };
 
-/* Hash of namespace and key, never 0. */
-uint8_t nvs_tag(uint8_t ns, const uint8_t key[16]);
-
 /* True for the types whose value follows in entries of its own. */
 bool nvs_type_is_long(uint8_t type);
 
 static inline unsigned nvs_slot_state(const struct nvs_store_page *pg, unsigned slot)
 {
-        return pg->map[slot / 4] >> slot % 4 * 2 & 3u;
+        return (unsigned)pg->map[slot / 4] >> slot % 4 * 2 & 3u;
 }
 
 /* Read header, bitmap and tags, and put right what a power cut left in the page. */

@@ -27,7 +27,7 @@ int nvs_store_writable(const struct nvs_store *s)
 
 static bool ns_used(const struct nvs_store *s, unsigned i)
 {
-        return s->ns_used[i / 8] >> i % 8 & 1;
+        return (unsigned)s->ns_used[i / 8] >> i % 8 & 1;
 }
 
 static void ns_use(struct nvs_store *s, unsigned i)

@@ -10,7 +10,12 @@
  * - Any bytes may be on the flash: no read outside the region, no endless loop, at most
  *   NVS_STORE_OPS(pages) flash writes and erases a call. Entries that break a rule are not shown.
  * - A partition is readable and writable by ESP-IDF before and after.
- * - No call uses more than about 600 bytes of stack (and what crypt_xts_* and the flash use).
+ * - No call uses more than about 1 KiB of stack (and what crypt_xts_* and the flash use).
+ *
+ * Differences from ESP-IDF v5.5, all invisible to it afterwards: a page that was moved is spoilt
+ * before it is erased, so an erase that is cut leaves nothing that looks alive; recovery also finds
+ * an old value of another type; chunks of a blob that did not fit are erased at once, and its old
+ * value stays.
  *
  * One thread at a time per store; several stores at once are independent.
  *
@@ -37,7 +42,7 @@
 #include "crypt/crypt.h"
 #include "fmt/nvs_wire.h"
 
-/* Elements of the page array for a partition of that many bytes; 180 bytes each. */
+/* Elements of the page array for a partition of that many bytes; 172 bytes each. */
 #define NVS_STORE_PAGES(size) ((size) / NVS_PAGE_SIZE)
 #define NVS_STORE_PAGES_MAX   1024u /* 4 MiB */
 
@@ -62,7 +67,8 @@ struct nvs_store_config {
         struct nvs_store_page
                 *pages;    /* borrowed as long as the store is used; need not be cleared */
         size_t page_count; /* >= NVS_STORE_PAGES(flash->size) */
-        const struct crypt_xts *xts; /* borrowed; NULL: not encrypted */
+        const struct crypt_xts *xts; /* borrowed; NULL: not encrypted. With a wrong key
+                                         a writable mount erases all entries, as ESP-IDF does */
         bool read_only; /* never writes: recovery only in memory. Size from NVS_SIZE_MIN_RO, else
                            from NVS_SIZE_MIN */
 };
