@@ -1,7 +1,8 @@
 /*
  * bare_loop [-s] SOURCE TARGET: what creating a batch's files costs at the least. Reads SOURCE/bin,
  * SOURCE/csv and SOURCE/keys into memory, then creates the same files with the same bytes below
- * TARGET, one after the other, and prints the seconds of that part alone. -s: with a syncfs at the end.
+ * TARGET, one after the other, and prints the seconds of that part alone. -s: with a syncfs at the
+ * end.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -86,7 +87,8 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < count; i++) {
                 const int fd = open(files[i].path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
-                if (fd < 0 || write(fd, files[i].data, files[i].len) != (ssize_t)files[i].len || close(fd) < 0)
+                if (fd < 0 || write(fd, files[i].data, files[i].len) != (ssize_t)files[i].len ||
+                    close(fd) < 0)
                         die(files[i].path);
         }
         if (sync) {

@@ -1,4 +1,5 @@
-/* timeit COMMAND...: runs it with its output thrown away, prints "SECONDS MAXRSS_KIB". Exits as it does. */
+/* timeit COMMAND...: runs it with its output thrown away, prints "SECONDS MAXRSS_KIB". Exits as it
+ * does. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
