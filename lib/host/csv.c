@@ -330,7 +330,7 @@ int csv_read(const char *name, const char *text, size_t len, const struct csv_co
         char *copy = NULL;
         size_t size;
 
-        if (len >= 3 && !memcmp(text, "\xEF\xBB\xBF", 3)) {
+        if (cfg->first_line <= 1 && len >= 3 && !memcmp(text, "\xEF\xBB\xBF", 3)) {
                 report_note(r, name, 1, 0, "byte order mark skipped");
                 text += 3;
                 len -= 3;
