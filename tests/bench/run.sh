@@ -4,6 +4,7 @@
 #   BENCH_DIR      where the files go (default: /dev/shm if there, else a temporary folder; a disk measures the disk)
 #   BENCH_DEVICES  devices of a batch (10000); BENCH_ROUNDS (5); BENCH_MANY (100000: of the memory figure)
 #   NVS_PARTITION_GEN  nvs_partition_gen.py, if it is not installed as a Python module
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 set -u
 cd "$(dirname "$0")/../.." || exit 5
 : "${BIN:?}" "${O:?}" "${CC:=cc}"
@@ -22,7 +23,7 @@ PATH=$BIN:$O/bench:$PATH
 median() { sort -g | awk '{ v[NR] = $1 } END { if (NR) print v[int((NR + 1) / 2)]; else print "?" }'; }
 row() { printf '%-58s %12s %12s %8s  %s\n' "$@"; }
 # ratio FIGURE OURS PEER TARGET: ours / peer, at most TARGET
-ratio() { row "$1" "$2 s" "$3 s" "$(awk -v a="$2" -v b="$3" 'BEGIN { printf "%.2f", a / b }')" "at most $4"; }
+ratio() { row "$1" "$2 s" "$3 s" "$(awk -v a="$2" -v b="$3" 'BEGIN { printf "%.2f", a / b }')" "${4:+at most $4}"; }
 
 # values COUNT: the outlet's factory data, credentials of the usual length in the cells themselves
 values() {
@@ -54,16 +55,18 @@ nvsgen -q generate-key --keyfile k.bin --outdir "$B/keyfile" || exit 1
 
 # batch NAME TARGET OPTIONS...: against the bare loop, without and with waiting for the disk
 batch() {
-        local name=$1 target=$2 sync i
+        local name=$1 target=$2 sync i ours bare
         shift 2
         for sync in no-sync sync; do
+                ours=() bare=()
+                if [ $sync = sync ]; then bare=(-s); else ours=(--no-sync); fi
                 : >"$B/ours.txt"
                 : >"$B/bare.txt"
                 for ((i = 0; i < rounds; i++)); do
                         rm -rf "$B/ours" "$B/bare"
                         timeit nvsgen batch "$B/conf.csv" "$B/values.csv" outlet 0x6000 --fileid serial_no --outdir "$B/ours" -q \
-                                $([ $sync = sync ] || echo --no-sync) "$@" >>"$B/ours.txt" || { echo "batch failed" >&2; exit 1; }
-                        bare_loop $([ $sync = no-sync ] || echo -s) "$B/ours" "$B/bare" >>"$B/bare.txt"
+                                "${ours[@]}" "$@" >>"$B/ours.txt" || { echo "batch failed" >&2; exit 1; }
+                        bare_loop "${bare[@]}" "$B/ours" "$B/bare" >>"$B/bare.txt"
                 done
                 ratio "$devices devices, $name, $sync" "$(median <"$B/ours.txt")" "$(median <"$B/bare.txt")" "$target"
         done
@@ -92,14 +95,9 @@ memory() {
 # one image: whole processes
 one_image() {
         local i peer
-        (
-                echo 'key,type,encoding,value'
-                echo 'mfg_ns,namespace,,'
-                awk 'NR > 1 { exit } NR == 1' /dev/null
-                echo 'serial_no,data,string,SO-000001'
-                sed -n '2,22p' "$B/values.csv" | awk 'BEGIN { printf "cert,data,string," } NR == 1 { sub(/^[^,]*,/, "") } { print } /END CERT/ { exit }' | sed '$s/$/"/'
-                echo 'calib,data,i32,-1998'
-        ) | awk '/^",/ { next } { print }' >"$B/one.csv"
+        values 1 >"$B/one.values.csv"
+        nvsgen batch -q "$B/conf.csv" "$B/one.values.csv" one 0x6000 --outdir "$B/one"
+        cp "$B/one/csv/one-1.csv" "$B/one.csv"
         if ! nvsgen -q "$B/one.csv" "$B/one.bin" 0x6000; then
                 row "one 24 KiB image, whole process" "failed" - - -
                 return
@@ -132,6 +130,6 @@ echo "$(nproc) processors; files in $base ($(df --output=fstype "$base" | tail -
 row figure ours peer ratio target
 batch "plain" 1.3
 batch "encrypted with one key" 2 --inputkey "$B/keyfile/keys/k.bin"
-batch "a key each" - --keygen
+batch "a key each" "" --keygen
 one_image
 memory
