@@ -91,6 +91,21 @@ static int list(void)
         return STATUS_DONE;
 }
 
+/* assumed: the flash's size where nobody said it, else 0. */
+static void summary(const struct counts *c, uint64_t assumed)
+{
+        char flash[32];
+
+        printf("%s: %u error%s, %u warning%s, %u piece%s of advice", c->f->name, c->n[PTABLE_ERROR],
+               c->n[PTABLE_ERROR] == 1 ? "" : "s", c->n[PTABLE_WARNING],
+               c->n[PTABLE_WARNING] == 1 ? "" : "s", c->n[PTABLE_ADVICE],
+               c->n[PTABLE_ADVICE] == 1 ? "" : "s");
+        size_text(assumed, flash, sizeof flash);
+        if (assumed)
+                printf("; a flash of %s is assumed, --flash-size says another", flash);
+        putchar('\n');
+}
+
 int cmd_lint(int argc, char **argv)
 {
         static struct ptable_file f;
@@ -110,9 +125,6 @@ int cmd_lint(int argc, char **argv)
         cfg.flash_size = flash_size_of(&f.table, &given);
         ptable_lint(&f.table, &cfg);
         if (!as_json && !quiet)
-                printf("%s: %u error%s, %u warning%s, %u piece%s of advice\n", f.name,
-                       c.n[PTABLE_ERROR], c.n[PTABLE_ERROR] == 1 ? "" : "s", c.n[PTABLE_WARNING],
-                       c.n[PTABLE_WARNING] == 1 ? "" : "s", c.n[PTABLE_ADVICE],
-                       c.n[PTABLE_ADVICE] == 1 ? "" : "s");
+                summary(&c, given ? 0 : cfg.flash_size);
         return c.n[PTABLE_ERROR] || (strict && c.n[PTABLE_WARNING]) ? STATUS_DATA : STATUS_DONE;
 }

@@ -12,7 +12,13 @@ static const char convert_more[] = "INPUT is CSV, a binary table or a whole flas
                                    "  partgen --flash-size 4MB partitions.csv partition-table.bin\n"
                                    "  partgen partition-table.bin";
 
+static const char convert_synopsis[] = "INPUT [OUTPUT]";
+static const char convert_summary[] =
+        "CSV to a binary table, or a binary table or flash dump to CSV";
+
 static const struct command commands[] = {
+        { "convert", convert_synopsis, convert_summary, convert_options, 1, 2, cmd_convert,
+          convert_more },
         { "lint", "TABLE", "judge a table by product rules", lint_options, 0, 1, cmd_lint,
           "Exit status 1 if a rule of severity error is broken (with --strict also for a "
           "warning)." },
@@ -30,8 +36,8 @@ static const struct command commands[] = {
 
 static const struct command convert = {
         .name = "convert",
-        .synopsis = "INPUT [OUTPUT]",
-        .summary = "CSV to a binary table, or a binary table or flash dump to CSV",
+        .synopsis = convert_synopsis,
+        .summary = convert_summary,
         .options = convert_options,
         .min_args = 1,
         .max_args = 2,

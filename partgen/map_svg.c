@@ -47,7 +47,8 @@ static void put_text(FILE *f, const char *s)
                         fputs("&quot;", f);
                         break;
                 default:
-                        fputc(*s, f);
+                        fputc((unsigned char)*s < 0x20 ? '?' : *s,
+                              f); /* a file's name may hold anything */
                 }
 }
 

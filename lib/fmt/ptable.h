@@ -116,7 +116,6 @@ struct ptable_finding {
         enum ptable_field field;
         char text[DIAG_TEXT_MAX]; /* "what: why; remedy" */
 };
-typedef void (*ptable_finding_fn)(void *ctx, const struct ptable_finding *f);
 
 struct ptable_rules {
         uint32_t table_offset; /* 0: PTABLE_OFFSET */
@@ -136,7 +135,7 @@ struct ptable_rules {
  * Check t and tell everything found, in the order of the entries, then of the table as a whole.
  * Returns 0 or the negative code of the first error.
  */
-int ptable_verify(const struct ptable *t, const struct ptable_rules *rules, ptable_finding_fn fn,
-                  void *ctx);
+int ptable_verify(const struct ptable *t, const struct ptable_rules *rules,
+                  void (*found)(void *ctx, const struct ptable_finding *f), void *ctx);
 
 #endif

@@ -9,7 +9,7 @@ struct verifier {
         const struct ptable *t;
         const struct ptable_rules *rules;
         uint32_t table_end;
-        ptable_finding_fn fn;
+        void (*found)(void *ctx, const struct ptable_finding *f);
         void *ctx;
         int rc;
 };
@@ -30,8 +30,8 @@ static void tell(struct verifier *v, int code, int entry, enum ptable_field fiel
         va_end(ap);
         if (code && v->rc == 0)
                 v->rc = -code;
-        if (v->fn)
-                v->fn(v->ctx, &f);
+        if (v->found)
+                v->found(v->ctx, &f);
 }
 
 /* What the reference lets pass is an error only where the caller says so. */
@@ -231,10 +231,10 @@ static void check_flash(struct verifier *v)
         }
 }
 
-int ptable_verify(const struct ptable *t, const struct ptable_rules *rules, ptable_finding_fn fn,
-                  void *ctx)
+int ptable_verify(const struct ptable *t, const struct ptable_rules *rules,
+                  void (*found)(void *ctx, const struct ptable_finding *f), void *ctx)
 {
-        struct verifier v = { .t = t, .rules = rules, .fn = fn, .ctx = ctx };
+        struct verifier v = { .t = t, .rules = rules, .found = found, .ctx = ctx };
 
         v.table_end = (rules->table_offset ? rules->table_offset : PTABLE_OFFSET) + PTABLE_SECTOR;
         for (size_t i = 0; i < t->count; i++) {

@@ -19,6 +19,8 @@ check "makes a table" partgen slots.csv slots.bin
 run partgen slots.bin
 expect "a binary table gives text on stdout" 0 '^ota_1,app,ota_1,0x110000,1M,$'
 cp stdout slots.text
+check "convert may be said" partgen convert slots.bin said.text
+same "and does the same" slots.text said.text
 check "stdin to stdout" sh -c 'partgen - - <slots.csv | cmp - slots.bin'
 check "stdin is told by its content" sh -c 'partgen - <slots.bin | cmp - slots.text'
 check "the output's folder is made" partgen slots.csv new/folder/slots.bin
@@ -82,6 +84,7 @@ expect "a flash of 4 bytes" 2 'like 4MB'
 check "a good table passes strictly" partgen lint --strict --flash-size 2200K slots.csv
 run partgen lint slots.bin
 expect "lint of a binary table" 0 'warning P014: .* unused at the end'
+expect "which says what flash it assumes" 0 'a flash of 4 MiB is assumed'
 run partgen lint --strict slots.bin
 expect "strictly, a warning fails" 1
 sed 's/, readonly//' slots.csv >w.csv
