@@ -129,18 +129,21 @@ static uint32_t find_table(const uint8_t *p, size_t n)
         return 0;
 }
 
-/* Bytes that no table in text form begins with: a dump, or some other binary file. */
+/*
+ * A dump, or some other binary file: one byte in 16 at its beginning is none of text (erased or
+ * blank flash, code, and 11 % of the bytes of encrypted flash). A stray one is the text's error.
+ */
 static bool is_binary_file(const uint8_t *p, size_t n)
 {
-        const size_t look = n < 64 ? n : 64;
+        const size_t look = n < 4096 ? n : 4096;
+        size_t odd = 0;
 
         if (n < 4 || (p[0] == 0xFF && p[1] == 0xFE) || (p[0] == 0xFE && p[1] == 0xFF) ||
             !memcmp(p, "\0\0\xFE\xFF", 4))
                 return false; /* byte order marks */
         for (size_t i = 0; i < look; i++)
-                if (p[i] == 0 || p[i] == 0xFF)
-                        return true;
-        return false;
+                odd += p[i] < '\t' || (p[i] > '\r' && p[i] < ' ') || p[i] == 0xFF;
+        return odd * 16 >= look;
 }
 
 static int not_a_table(const struct ptable_file *f, const uint8_t *p, size_t n, uint32_t offset,
@@ -162,7 +165,7 @@ static int not_a_table(const struct ptable_file *f, const uint8_t *p, size_t n, 
                                     p[0] == 0xE9 ? ", as an application image does" : "");
         return report_error(r, E_NOTFOUND, f->name, 0, 0,
                             "no partition table at 0x%x of this flash dump%s; use --offset if it "
-                            "lies elsewhere",
+                            "lies elsewhere, and decrypt the dump first if the flash is encrypted",
                             offset,
                             bytes_all(p + offset, n - offset < 32 ? n - offset : 32, 0xFF)
                                     ? ", the flash is erased there"

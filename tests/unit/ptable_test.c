@@ -384,6 +384,15 @@ static void test_dump(void **state)
         assert_string_equal(file.table.entries[0].name, "a");
         assert_int_equal(ptable_load_mem(&file, "t", dump, sizeof dump, &plain, &r), -E_NOTFOUND);
         assert_int_equal(ptable_load_mem(&file, "t", dump, 0x4000, &plain, &r), -E_FORMAT);
+        /* encrypted flash looks like noise: one error, not one for each line of it */
+        for (size_t i = 0, noise = 1; i < sizeof dump; i++, noise = noise * 69069 + 1)
+                dump[i] = (uint8_t)(noise >> 16);
+        dump[0] = 'E';
+        r.errors = 0;
+        assert_int_equal(ptable_load_mem(&file, "t", dump, sizeof dump, &plain, &r), -E_NOTFOUND);
+        assert_int_equal(r.errors, 1);
+        memset(dump, 0xFF, sizeof dump);
+        ptable_write(&t, dump + 0xC000, PTABLE_LEN, NULL);
         for (size_t n = 0xC001; n < 0xC000 + 3 * PTABLE_ENTRY; n += 5)
                 assert_true(ptable_load_mem(&file, "t", dump, n, &cfg, &r) < 0);
 }
