@@ -2,3 +2,4 @@ TOOLS        += flasher
 flasher_SRC  := $(wildcard flasher/*.c)
 flasher_PC   := libdeflate zlib libudev
 MAN          += man/flasher.1
+UNIT_PC      += libdeflate zlib

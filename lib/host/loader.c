@@ -153,6 +153,7 @@ int loader_exchange(struct loader *l, uint8_t op, long len, unsigned timeout_ms,
                     struct romldr_reply *r, struct diag *d)
 {
         const struct romldr_reply *reply = &l->client.reply;
+        const unsigned hurry = l->cfg.hurry ? l->cfg.hurry : 1;
         char hex[2 * 48 + 4];
         int rc;
 
@@ -163,7 +164,7 @@ int loader_exchange(struct loader *l, uint8_t op, long len, unsigned timeout_ms,
         romldr_client_expect(&l->client, op);
         if ((rc = link_write(l->link, l->tx, (size_t)len)) < 0)
                 return link_gone(l, rc, d);
-        rc = await_answer(l, timeout_ms);
+        rc = await_answer(l, timeout_ms / hurry);
         if (rc == -E_TIMEOUT) {
                 loader_trace(l, "< nothing in %u ms", timeout_ms);
                 return diag_set(d, E_TIMEOUT,
@@ -249,7 +250,8 @@ int loader_sync(struct loader *l, unsigned tries)
                         continue;
                 do
                         stub = stub && l->client.reply.value == 0;
-                while (++got < ROMLDR_SYNC_REPLIES && await_answer(l, LOADER_SYNC_MS) == 0);
+                while (++got < ROMLDR_SYNC_REPLIES &&
+                       await_answer(l, LOADER_SYNC_MS / (l->cfg.hurry ? l->cfg.hurry : 1)) == 0);
                 l->stub_met = stub;
                 return 0;
         }

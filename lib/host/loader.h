@@ -26,6 +26,7 @@ struct loader_config {
         unsigned attempts; /* to connect; 0: 7 */
         const char *stub;  /* esptool's JSON of a stub loader, or a folder of them (esp32c3.json);
                               NULL: the ROM alone */
+        unsigned hurry;      /* all time-outs divided by this; 0: 1. For links without a wire */
         const char *baud_memory; /* file that remembers the rate a port works at; NULL: none */
         /* callbacks, all may be NULL */
         void (*trace)(void *ctx, const char *line);

@@ -44,16 +44,13 @@ static int mac_8266(struct loader *l, uint8_t mac[6], struct diag *d)
         return 0;
 }
 
-/* *ext: the two bytes of fuse behind the MAC, the middle of an EUI-64. */
-static int read_mac(struct loader *l, uint8_t mac[6], uint16_t *ext, struct diag *d)
+static int mac_once(struct loader *l, uint8_t mac[6], uint16_t *ext, struct diag *d)
 {
         uint32_t lo = 0;
         uint32_t hi = 0;
         int rc;
 
         *ext = 0;
-        if ((rc = no_registers(l, d)) < 0)
-                return rc;
         if (l->chip->image_id < 0)
                 return mac_8266(l, mac, d);
         if ((rc = loader_read_reg(l, l->chip->mac_reg, &lo, d)) < 0 ||
@@ -62,6 +59,25 @@ static int read_mac(struct loader *l, uint8_t mac[6], uint16_t *ext, struct diag
         be16_put(mac, (uint16_t)hi);
         be32_put(mac + 2, lo);
         *ext = (uint16_t)(hi >> 16);
+        return 0;
+}
+
+/*
+ * *ext: the two bytes of fuse behind the MAC, the middle of an EUI-64. Registers come without a
+ * checksum, and units are known by their MAC: it is read twice.
+ */
+static int read_mac(struct loader *l, uint8_t mac[6], uint16_t *ext, struct diag *d)
+{
+        uint8_t again[6];
+        uint16_t ext_again;
+        int rc;
+
+        if ((rc = no_registers(l, d)) < 0 || (rc = mac_once(l, mac, ext, d)) < 0 ||
+            (rc = mac_once(l, again, &ext_again, d)) < 0)
+                return rc;
+        if (memcmp(mac, again, 6) != 0 || *ext != ext_again)
+                return diag_set(d, E_VERIFY, "the MAC reads differently twice: the line is noisy; "
+                                             "try another cable or a lower rate");
         return 0;
 }
 

@@ -1,0 +1,401 @@
+/* A whole session with a simulated ESP32-C3 over a socket pair, with a fault at every byte. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "fmt/flash_ram.h"
+#include "host/flash_plan.h"
+#include "host/jedec.h"
+#include "host/loader.h"
+#include "sim/chip.h"
+#include "sim/pipe.h"
+
+#define FLASH_SIZE (1u << 20)
+
+/* The board runs in a thread of its own until its end of the socket is closed. */
+struct board {
+        int fd;
+        pthread_t thread;
+        uint8_t mem[FLASH_SIZE];
+        struct flash flash;
+        struct sim_chip chip;
+        struct romldr_server server;
+        struct sim_pipe rx, tx;
+        bool cut;
+};
+
+static const uint8_t mac[6] = { 0x24, 0x0a, 0xc4, 0x12, 0x34, 0x56 };
+
+static void on_send(void *ctx, const uint8_t *p, size_t n)
+{
+        struct board *b = ctx;
+        uint8_t out[4096];
+        size_t passed = 0;
+
+        while (n && !b->cut) {
+                const size_t part = n < sizeof out ? n : sizeof out;
+
+                b->cut = sim_pipe_put(&b->tx, p, part, out, &passed) < 0;
+                if (send(b->fd, out, passed, MSG_NOSIGNAL) < 0)
+                        b->cut = true;
+                p += part;
+                n -= part;
+        }
+}
+
+static void on_event(void *ctx, enum romldr_event event, uint32_t arg)
+{
+        (void)ctx;
+        (void)event;
+        (void)arg;
+}
+
+static int on_read(void *ctx, uint32_t addr, uint32_t *value)
+{
+        return sim_chip_read(&((struct board *)ctx)->chip, addr, value);
+}
+
+static int on_write(void *ctx, uint32_t addr, uint32_t value)
+{
+        return sim_chip_write(&((struct board *)ctx)->chip, addr, value);
+}
+
+static int on_ram(void *ctx, uint32_t addr, const uint8_t *p, size_t n)
+{
+        return sim_chip_write_ram(&((struct board *)ctx)->chip, addr, p, n);
+}
+
+static void on_security(void *ctx, uint8_t info[ROMLDR_SEC_LEN])
+{
+        sim_chip_security(&((struct board *)ctx)->chip, info);
+}
+
+static int on_inflate_begin(void *ctx)
+{
+        return sim_inflate_begin(&((struct board *)ctx)->chip.inflate);
+}
+
+static int on_inflate(void *ctx, const uint8_t *in, size_t n,
+                      int (*sink)(void *arg, const uint8_t *p, size_t n), void *arg)
+{
+        return sim_inflate_put(&((struct board *)ctx)->chip.inflate, in, n, sink, arg);
+}
+
+static const struct romldr_chip_ops ops = {
+        on_send, on_event, on_read, on_write, on_ram, on_security, on_inflate_begin, on_inflate,
+};
+
+static void *serve(void *arg)
+{
+        struct board *b = arg;
+        uint8_t in[4096];
+        ssize_t n;
+
+        while (!b->cut && (n = read(b->fd, in, sizeof in)) > 0) {
+                size_t passed;
+
+                b->cut = sim_pipe_put(&b->rx, in, (size_t)n, in, &passed) < 0;
+                romldr_server_input(&b->server, in, passed);
+        }
+        shutdown(b->fd, SHUT_RDWR);
+        return NULL;
+}
+
+static struct board *board_new(const struct sim_chip_type *type)
+{
+        struct board *b = calloc(1, sizeof *b);
+
+        assert_non_null(b);
+        memset(b->mem, 0xff, sizeof b->mem);
+        assert_int_equal(flash_ram_init(&b->flash, b->mem, sizeof b->mem), 0);
+        assert_int_equal(sim_chip_init(&b->chip, type, &b->flash), 0);
+        sim_chip_blank_efuses(&b->chip, mac);
+        return b;
+}
+
+static void board_free(struct board *b)
+{
+        sim_chip_free(&b->chip);
+        free(b);
+}
+
+/* Reset the board and plug it in; the host's end. */
+static struct link *board_start(struct board *b)
+{
+        struct link *l;
+        int fd[2];
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+        sim_chip_reset(&b->chip, true);
+        romldr_server_init(&b->server, b->chip.type->rom, &ops, b, &b->flash,
+                           sim_chip_fuse(&b->chip, b->chip.type->secure_download));
+        b->fd = fd[1];
+        b->cut = false;
+        assert_int_equal(pthread_create(&b->thread, NULL, serve, b), 0);
+        assert_int_equal(link_from_fd(fd[0], "pipe", &l), 0);
+        return l;
+}
+
+static void board_stop(struct board *b)
+{
+        pthread_join(b->thread, NULL);
+        close(b->fd);
+        memset(&b->rx, 0, sizeof b->rx);
+        memset(&b->tx, 0, sizeof b->tx);
+}
+
+static int open_loader(struct board *b, unsigned hurry, struct loader **l)
+{
+        const struct loader_config cfg = { .link = board_start(b), .hurry = hurry, .attempts = hurry ? 2 : 0 };
+
+        return loader_open(&cfg, l, NULL);
+}
+
+static void test_who_are_you(void **state)
+{
+        static const struct {
+                const struct sim_chip_type *type;
+                const char *name;
+        } chips_there[] = { { &sim_esp32c3, "ESP32-C3" }, { &sim_esp32, "ESP32" } };
+
+        (void)state;
+        for (size_t i = 0; i < 2; i++) {
+                struct board *b = board_new(chips_there[i].type);
+                struct loader_security sec;
+                struct loader_flash_id id;
+                struct loader_info info;
+                struct loader *l;
+
+                assert_int_equal(open_loader(b, 0, &l), 0);
+                assert_string_equal(loader_chip(l)->name, chips_there[i].name);
+                assert_int_equal(loader_info(l, &info, NULL), 0);
+                assert_memory_equal(info.mac, mac, 6);
+                assert_int_equal(info.crystal, 40);
+                assert_int_equal(loader_flash_id(l, &id, NULL), 0);
+                assert_int_equal(id.size, FLASH_SIZE);
+                assert_string_equal(jedec_maker(id.id), "GigaDevice");
+                assert_int_equal(loader_security(l, &sec, NULL), 0);
+                assert_false(sec.secure_boot || sec.encrypted);
+                loader_close(l, LOADER_STAY, NULL);
+                board_stop(b);
+                board_free(b);
+        }
+}
+
+static void test_wrong_chip(void **state)
+{
+        struct board *b = board_new(&sim_esp32c3);
+        const struct loader_config cfg = { .link = board_start(b), .chip = chip_by_name("esp32") };
+        struct diag d = { 0 };
+        struct loader *l;
+
+        (void)state;
+        assert_int_equal(loader_open(&cfg, &l, &d), -E_VERIFY);
+        assert_non_null(strstr(d.text, "ESP32-C3"));
+        board_stop(b);
+        board_free(b);
+}
+
+/* Text-like data with a long blank run and an odd end. */
+static void fill(uint8_t *p, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                p[i] = (uint8_t)("the quick brown fox"[i % 19] + (i / 977) % 7);
+        if (n > 200000)
+                memset(p + 50000, 0xff, 90000);
+}
+
+static int write_image(struct loader *l, const struct flash_image *im, const struct flash_options *opt,
+                       struct flash_stats *st)
+{
+        struct flash_plan *p;
+        int rc;
+
+        assert_int_equal(flash_plan_new(im, 1, opt, &p, NULL), 0);
+        if ((rc = loader_flash_attach(l, 0, NULL)) == 0)
+                rc = flash_plan_run(p, l, st, NULL);
+        flash_plan_free(p);
+        return rc;
+}
+
+static void test_write(void **state)
+{
+        static uint8_t data[300001];
+        static uint8_t back[300001];
+        struct board *b = board_new(&sim_esp32c3);
+        const struct flash_image im = { .name = "x", .offset = 0x10000, .data = data, .len = sizeof data };
+        const struct flash_options plain = { .plain = true, .always = true };
+        const struct flash_options normal = { 0 };
+        struct flash_image next = im;
+        struct flash_stats st;
+        struct loader *l;
+
+        (void)state;
+        memset(b->mem, 0x5a, sizeof b->mem); /* nothing is blank before */
+        fill(data, sizeof data);
+        assert_int_equal(open_loader(b, 0, &l), 0);
+        assert_int_equal(write_image(l, &im, &normal, &st), 0);
+        assert_memory_equal(b->mem + 0x10000, data, sizeof data);
+        assert_int_equal(b->mem[0xffff], 0x5a);
+        assert_int_equal(b->mem[0x10000 + 0x4a000], 0x5a); /* the sector behind the last */
+        assert_int_equal(st.images_done, 1);
+        assert_int_equal(write_image(l, &im, &normal, &st), 0);
+        assert_int_equal(st.images_skipped, 1);
+        assert_int_equal(st.written, 0);
+        assert_int_equal(write_image(l, &im, &plain, &st), 0);
+        assert_memory_equal(b->mem + 0x10000, data, sizeof data);
+        assert_int_equal(loader_flash_read(l, 0x10000, back, 3001, NULL), 0);
+        assert_memory_equal(back, data, 3001);
+
+        /* one sector differs: one sector is written, the result is right */
+        memcpy(back, data, sizeof back);
+        memset(data + 200000, 'x', 100);
+        next.old = back;
+        next.old_len = sizeof back;
+        assert_int_equal(write_image(l, &next, &normal, &st), 0);
+        assert_int_equal(st.written, 4096);
+        assert_memory_equal(b->mem + 0x10000, data, sizeof data);
+
+        /* old is not what was there: found out, everything is written */
+        memset(b->mem + 0x20000, 0, 10);
+        assert_int_equal(write_image(l, &next, &normal, &st), 0);
+        assert_true(st.written > 4096);
+        assert_memory_equal(b->mem + 0x10000, data, sizeof data);
+        loader_close(l, LOADER_STAY, NULL);
+        board_stop(b);
+        board_free(b);
+}
+
+static void test_layout(void **state)
+{
+        static const uint8_t data[8192];
+        static const struct {
+                uint32_t a, a_len, b, b_len;
+                int rc;
+        } rows[] = {
+                { 0, 4096, 4096, 10, 0 },      { 0, 4097, 4096, 10, -E_EXISTS }, { 4096, 10, 0, 4097, -E_EXISTS },
+                { 0, 10, 0, 10, -E_EXISTS },   { 16, 10, 8192, 10, -E_RANGE },   { 0, 0, 0, 10, 0 },
+                { 0xfffff000, 4096, 0, 1, 0 }, { 0xfffff000, 4097, 0, 1, -E_RANGE },
+        };
+        const struct flash_options opt = { 0 };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+                const struct flash_image im[2] = {
+                        { .name = "a", .offset = rows[i].a, .data = data, .len = rows[i].a_len },
+                        { .name = "b", .offset = rows[i].b, .data = data, .len = rows[i].b_len },
+                };
+                struct flash_plan *p = NULL;
+
+                assert_int_equal(flash_plan_new(im, 2, &opt, &p, NULL), rows[i].rc);
+                if (rows[i].rc == 0)
+                        flash_plan_free(p);
+        }
+}
+
+enum fault { DROP, GARBLE, CUT, FAULTS };
+
+static void set_fault(struct sim_pipe *p, enum fault f, uint64_t at)
+{
+        p->drop = f == DROP;
+        p->garble = f == GARBLE;
+        p->cut = f == CUT;
+        p->drop_at = p->garble_at = p->cut_at = at;
+}
+
+/* The session under test; what it says when the line is good or bad, it says it without a crash or a hang. */
+static int short_session(struct board *b, uint8_t got[6])
+{
+        struct loader *l;
+        int rc = open_loader(b, 50, &l);
+
+        if (rc == 0) {
+                rc = loader_read_mac(l, got, NULL);
+                loader_close(l, LOADER_STAY, NULL);
+        }
+        board_stop(b);
+        return rc;
+}
+
+static void test_fault_at_every_byte(void **state)
+{
+        struct board *b = board_new(&sim_esp32c3);
+        unsigned refused = 0;
+
+        (void)state;
+        for (int dir = 0; dir < 2; dir++)
+                for (enum fault f = DROP; f < FAULTS; f++)
+                        for (uint64_t at = 0; at < 330; at++) {
+                                uint8_t got[6] = { 0 };
+                                int rc;
+
+                                set_fault(dir ? &b->tx : &b->rx, f, at);
+                                rc = short_session(b, got);
+                                refused += rc < 0;
+                                if (rc == 0)
+                                        assert_memory_equal(got, mac, 6);
+                                if (rc < 0)
+                                        assert_int_not_equal(err_status(rc), STATUS_DONE);
+                        }
+        assert_true(refused > 0);
+        board_free(b);
+}
+
+/* Whatever happens to a byte of a write: it succeeds with the right content, or fails; a second run succeeds. */
+static void test_fault_while_writing(void **state)
+{
+        static uint8_t data[9000];
+        const struct flash_options opt = { 0 };
+        const struct flash_image im = { .name = "x", .offset = 0x4000, .data = data, .len = sizeof data };
+        struct board *b = board_new(&sim_esp32c3);
+        unsigned failed = 0;
+
+        (void)state;
+        fill(data, sizeof data);
+        for (unsigned i = 0; i < 3 * 60; i++) {
+                struct flash_stats st;
+                struct loader *l;
+                int rc;
+
+                memset(b->mem, 0x5a, sizeof b->mem);
+                set_fault(i % 2 ? &b->tx : &b->rx, i % 3, 200 + i * 11);
+                if ((rc = open_loader(b, 50, &l)) == 0) {
+                        rc = write_image(l, &im, &opt, &st);
+                        loader_close(l, LOADER_STAY, NULL);
+                }
+                board_stop(b);
+                failed += rc < 0;
+                if (rc == 0)
+                        assert_memory_equal(b->mem + 0x4000, data, sizeof data);
+                else if (open_loader(b, 0, &l) == 0) {
+                        assert_int_equal(write_image(l, &im, &opt, &st), 0);
+                        assert_memory_equal(b->mem + 0x4000, data, sizeof data);
+                        loader_close(l, LOADER_STAY, NULL);
+                        board_stop(b);
+                }
+                assert_int_equal(b->mem[0x3fff], 0x5a);
+        }
+        assert_true(failed > 0);
+        board_free(b);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_who_are_you), cmocka_unit_test(test_wrong_chip),
+                cmocka_unit_test(test_write),       cmocka_unit_test(test_layout),
+                cmocka_unit_test(test_fault_at_every_byte), cmocka_unit_test(test_fault_while_writing),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
