@@ -1,4 +1,5 @@
-/* Memory maps: which regions an address belongs to decides which ELF sections share an image segment. */
+/* Memory maps: which regions an address belongs to decides which ELF sections share an image
+ * segment. */
 #include "host/chips_map.h"
 
 enum {

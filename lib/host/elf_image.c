@@ -119,6 +119,8 @@ static void free_segs(struct build *b)
 /* Copies of the ELF's parts, padded with zeros to whole words. */
 static int copy_parts(struct build *b, const struct elf *e)
 {
+        size_t total = 0;
+
         b->segs = calloc(e->n + 1, sizeof *b->segs);
         b->flash = calloc(e->n + 1, sizeof *b->flash);
         b->ram = calloc(e->n + 1, sizeof *b->ram);
@@ -127,6 +129,9 @@ static int copy_parts(struct build *b, const struct elf *e)
         for (size_t i = 0; i < e->n; i++) {
                 struct seg *s = &b->segs[b->n];
 
+                total += e->parts[i].len;
+                if (total > IMAGE_LIMIT)
+                        return diag_set(b->d, E_NOSPACE, "the image would be larger than 64 MB");
                 s->len = align_up(e->parts[i].len, 4);
                 if (!(s->base = calloc(1, (size_t)s->len + 16)))
                         return diag_set(b->d, E_NOMEM, "out of memory");

@@ -76,8 +76,9 @@ static int read_mac(struct loader *l, uint8_t mac[6], uint16_t *ext, struct diag
             (rc = mac_once(l, again, &ext_again, d)) < 0)
                 return rc;
         if (memcmp(mac, again, 6) != 0 || *ext != ext_again)
-                return diag_set(d, E_VERIFY, "the MAC reads differently twice: the line is noisy; "
-                                             "try another cable or a lower rate");
+                return diag_set(d, E_VERIFY,
+                                "the MAC reads differently twice: the line is noisy; "
+                                "try another cable or a lower rate");
         return 0;
 }
 

@@ -156,7 +156,9 @@ static void board_stop(struct board *b)
 
 static int open_loader(struct board *b, unsigned hurry, struct loader **l)
 {
-        const struct loader_config cfg = { .link = board_start(b), .hurry = hurry, .attempts = hurry ? 2 : 0 };
+        const struct loader_config cfg = { .link = board_start(b),
+                                           .hurry = hurry,
+                                           .attempts = hurry ? 2 : 0 };
 
         return loader_open(&cfg, l, NULL);
 }
@@ -215,8 +217,8 @@ static void fill(uint8_t *p, size_t n)
                 memset(p + 50000, 0xff, 90000);
 }
 
-static int write_image(struct loader *l, const struct flash_image *im, const struct flash_options *opt,
-                       struct flash_stats *st)
+static int write_image(struct loader *l, const struct flash_image *im,
+                       const struct flash_options *opt, struct flash_stats *st)
 {
         struct flash_plan *p;
         int rc;
@@ -233,7 +235,9 @@ static void test_write(void **state)
         static uint8_t data[300001];
         static uint8_t back[300001];
         struct board *b = board_new(&sim_esp32c3);
-        const struct flash_image im = { .name = "x", .offset = 0x10000, .data = data, .len = sizeof data };
+        const struct flash_image im = {
+                .name = "x", .offset = 0x10000, .data = data, .len = sizeof data
+        };
         const struct flash_options plain = { .plain = true, .always = true };
         const struct flash_options normal = { 0 };
         struct flash_image next = im;
@@ -283,9 +287,10 @@ static void test_layout(void **state)
                 uint32_t a, a_len, b, b_len;
                 int rc;
         } rows[] = {
-                { 0, 4096, 4096, 10, 0 },      { 0, 4097, 4096, 10, -E_EXISTS }, { 4096, 10, 0, 4097, -E_EXISTS },
-                { 0, 10, 0, 10, -E_EXISTS },   { 16, 10, 8192, 10, -E_RANGE },   { 0, 0, 0, 10, 0 },
-                { 0xfffff000, 4096, 0, 1, 0 }, { 0xfffff000, 4097, 0, 1, -E_RANGE },
+                { 0, 4096, 4096, 10, 0 },         { 0, 4097, 4096, 10, -E_EXISTS },
+                { 4096, 10, 0, 4097, -E_EXISTS }, { 0, 10, 0, 10, -E_EXISTS },
+                { 16, 10, 8192, 10, -E_RANGE },   { 0, 0, 0, 10, 0 },
+                { 0xfffff000, 4096, 0, 1, 0 },    { 0xfffff000, 4097, 0, 1, -E_RANGE },
         };
         const struct flash_options opt = { 0 };
 
@@ -313,7 +318,8 @@ static void set_fault(struct sim_pipe *p, enum fault f, uint64_t at)
         p->drop_at = p->garble_at = p->cut_at = at;
 }
 
-/* The session under test; what it says when the line is good or bad, it says it without a crash or a hang. */
+/* The session under test; what it says when the line is good or bad, it says it without a crash or
+ * a hang. */
 static int short_session(struct board *b, uint8_t got[6])
 {
         struct loader *l;
@@ -351,12 +357,15 @@ static void test_fault_at_every_byte(void **state)
         board_free(b);
 }
 
-/* Whatever happens to a byte of a write: it succeeds with the right content, or fails; a second run succeeds. */
+/* Whatever happens to a byte of a write: it succeeds with the right content, or fails; a second run
+ * succeeds. */
 static void test_fault_while_writing(void **state)
 {
         static uint8_t data[9000];
         const struct flash_options opt = { 0 };
-        const struct flash_image im = { .name = "x", .offset = 0x4000, .data = data, .len = sizeof data };
+        const struct flash_image im = {
+                .name = "x", .offset = 0x4000, .data = data, .len = sizeof data
+        };
         struct board *b = board_new(&sim_esp32c3);
         unsigned failed = 0;
 
@@ -392,9 +401,12 @@ static void test_fault_while_writing(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_who_are_you), cmocka_unit_test(test_wrong_chip),
-                cmocka_unit_test(test_write),       cmocka_unit_test(test_layout),
-                cmocka_unit_test(test_fault_at_every_byte), cmocka_unit_test(test_fault_while_writing),
+                cmocka_unit_test(test_who_are_you),
+                cmocka_unit_test(test_wrong_chip),
+                cmocka_unit_test(test_write),
+                cmocka_unit_test(test_layout),
+                cmocka_unit_test(test_fault_at_every_byte),
+                cmocka_unit_test(test_fault_while_writing),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,11 +17,20 @@
 #define ROWS(a) (sizeof(a) / sizeof(a)[0])
 
 static const char *const sessions[] = {
-        "c3-rom-chip_id",       "c3-rom-flash_id",           "c3-rom-read_flash",
-        "c3-rom-security_info", "c3-rom-verify_flash",       "c3-rom-write_compressed",
-        "c3-secure-dl-flash_id", "c3-secure-dl-write_flash", "esp32-rom-chip_id",
-        "esp32-rom-flash_id",   "esp32-rom-read_flash",      "esp32-rom-verify_flash",
-        "esp32-rom-write_compressed", "esp32-rom-baud460800-write",
+        "c3-rom-chip_id",
+        "c3-rom-flash_id",
+        "c3-rom-read_flash",
+        "c3-rom-security_info",
+        "c3-rom-verify_flash",
+        "c3-rom-write_compressed",
+        "c3-secure-dl-flash_id",
+        "c3-secure-dl-write_flash",
+        "esp32-rom-chip_id",
+        "esp32-rom-flash_id",
+        "esp32-rom-read_flash",
+        "esp32-rom-verify_flash",
+        "esp32-rom-write_compressed",
+        "esp32-rom-baud460800-write",
 };
 
 /* What our functions make of a request that esptool sent: the same frame. */
@@ -59,7 +68,8 @@ static void check_request(const uint8_t *frame, size_t n)
         assert_memory_equal(ours, frame, n);
 }
 
-/* Every request of the session is built the same, every answer is recognised as the answer to its request. */
+/* Every request of the session is built the same, every answer is recognised as the answer to its
+ * request. */
 static void replay(const char *name)
 {
         static uint8_t rx[ROMLDR_PACKET_MAX];
@@ -74,10 +84,12 @@ static void replay(const char *name)
         snprintf(path, sizeof path, "tests/golden/romldr/%s.txt", name);
         assert_int_equal(file_load(path, FILE_LIMIT_TEXT, &text, NULL), 0);
         romldr_client_init(&c, rx, sizeof rx, ROMLDR_STATUS);
-        for (char *line = strtok_r((char *)text.data, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-                const long n = strlen(line) > 2 && strchr("<>", line[0]) ?
-                                       hex_decode(line + 2, strlen(line + 2), frame, sizeof frame, NULL) :
-                                       0;
+        for (char *line = strtok_r((char *)text.data, "\n", &save); line;
+             line = strtok_r(NULL, "\n", &save)) {
+                const long n =
+                        strlen(line) > 2 && strchr("<>", line[0])
+                                ? hex_decode(line + 2, strlen(line + 2), frame, sizeof frame, NULL)
+                                : 0;
                 size_t used;
 
                 if (n <= 0 || frame[0] != SLIP_END)
@@ -118,7 +130,8 @@ static void test_replies(void **state)
                 { "010a04006f50311b00000000", 0, 4, 0x0a, 0, 0, 0 },
                 { "010a04006f50311b00000000", 0, 2, 0x0a, 0, 0, 2 },
                 { "011404000707122001050000", 0, 4, 0x14, 1, 5, 0 },
-                { "010a0200000000000100", 0, 4, 0x0a, 1, 0, 0 }, /* two status bytes where four are usual */
+                { "010a0200000000000100", 0, 4, 0x0a, 1, 0,
+                  0 }, /* two status bytes where four are usual */
                 { "000a04006f50311b00000000", -E_PROTO, 4, 0, 0, 0, 0 },
                 { "010a05006f50311b00000000", -E_PROTO, 4, 0, 0, 0, 0 }, /* the size field lies */
                 { "010a01006f50311b00", -E_PROTO, 4, 0, 0, 0, 0 },
@@ -129,9 +142,11 @@ static void test_replies(void **state)
         for (size_t i = 0; i < ROWS(rows); i++) {
                 uint8_t frame[64];
                 struct romldr_reply r;
-                const long n = hex_decode(rows[i].frame, strlen(rows[i].frame), frame, sizeof frame, NULL);
+                const long n =
+                        hex_decode(rows[i].frame, strlen(rows[i].frame), frame, sizeof frame, NULL);
 
-                assert_int_equal(romldr_reply_parse(frame, (size_t)n, rows[i].status_len, &r), rows[i].rc);
+                assert_int_equal(romldr_reply_parse(frame, (size_t)n, rows[i].status_len, &r),
+                                 rows[i].rc);
                 if (rows[i].rc < 0)
                         continue;
                 assert_int_equal(r.op, rows[i].op);
@@ -141,12 +156,14 @@ static void test_replies(void **state)
         }
 }
 
-/* Leftovers, text and damage before the answer are passed over; a refusal under another name is the answer. */
+/* Leftovers, text and damage before the answer are passed over; a refusal under another name is the
+ * answer. */
 static void test_strays(void **state)
 {
-        static const char noise[] = "boot\r\n\xC0\x01\x08\x04\x00\x07\x07\x12\x20\x00\x00\x00\x00\xC0" /* SYNC's */
-                                    "\xC0\xDB\x01\xC0"                                                /* damaged */
-                                    "\xC0\x01\x0a\x04\x00\x78\x56\x34\x12\x00\x00\x00\x00\xC0rest";
+        static const char noise[] =
+                "boot\r\n\xC0\x01\x08\x04\x00\x07\x07\x12\x20\x00\x00\x00\x00\xC0" /* SYNC's */
+                "\xC0\xDB\x01\xC0"                                                 /* damaged */
+                "\xC0\x01\x0a\x04\x00\x78\x56\x34\x12\x00\x00\x00\x00\xC0rest";
         static const char refusal[] = "\xC0\x01\x08\x04\x00\x00\x00\x00\x00\x01\x05\x00\x00\xC0";
         struct romldr_client c;
         uint8_t rx[64];
@@ -155,12 +172,14 @@ static void test_strays(void **state)
         (void)state;
         romldr_client_init(&c, rx, sizeof rx, ROMLDR_STATUS);
         romldr_client_expect(&c, ROMLDR_READ_REG);
-        assert_int_equal(romldr_client_feed(&c, (const uint8_t *)noise, sizeof noise - 1, &used), 1);
+        assert_int_equal(romldr_client_feed(&c, (const uint8_t *)noise, sizeof noise - 1, &used),
+                         1);
         assert_int_equal(used, sizeof noise - 1 - 4);
         assert_int_equal(c.reply.value, 0x12345678);
         assert_int_equal(c.strays, 2);
         romldr_client_expect(&c, ROMLDR_SECURITY_INFO);
-        assert_int_equal(romldr_client_feed(&c, (const uint8_t *)refusal, sizeof refusal - 1, &used), 1);
+        assert_int_equal(
+                romldr_client_feed(&c, (const uint8_t *)refusal, sizeof refusal - 1, &used), 1);
         assert_int_equal(c.reply.status, 1);
 }
 
@@ -168,14 +187,16 @@ static void test_request_every_capacity(void **state)
 {
         uint8_t out[256];
         const uint8_t data[20] = { 0xC0, 0xDB, 1 };
-        const long need = romldr_request_block(out, sizeof out, ROMLDR_FLASH_DATA, 0xC0, data, sizeof data);
+        const long need =
+                romldr_request_block(out, sizeof out, ROMLDR_FLASH_DATA, 0xC0, data, sizeof data);
 
         (void)state;
         assert_true(need > 0);
         for (size_t cap = 0; cap < sizeof out; cap++) {
                 memset(out, '#', sizeof out);
-                assert_int_equal(romldr_request_block(out, cap, ROMLDR_FLASH_DATA, 0xC0, data, sizeof data),
-                                 cap < (size_t)need ? -E_NOSPACE : need);
+                assert_int_equal(
+                        romldr_request_block(out, cap, ROMLDR_FLASH_DATA, 0xC0, data, sizeof data),
+                        cap < (size_t)need ? -E_NOSPACE : need);
                 for (size_t k = cap; k < sizeof out; k++)
                         assert_int_equal(out[k], '#');
         }
