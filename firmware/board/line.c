@@ -14,7 +14,7 @@
 void line_init(struct line *l, uint32_t rate)
 {
         memset(l, 0, sizeof *l);
-        l->host_rate = rate;
+        l->host_rate = l->start_rate = rate;
         l->noise = 1;
         l->in.idle = true;
 }
@@ -55,7 +55,7 @@ void line_autobaud(struct line *l)
 
 static uint32_t rate_of(const struct line *l)
 {
-        return l->chip_rate ? l->chip_rate : l->host_rate ? l->host_rate : 115200;
+        return l->chip_rate ? l->chip_rate : l->host_rate ? l->host_rate : l->start_rate;
 }
 
 void line_chip_rate(struct line *l, uint32_t rate)

@@ -34,7 +34,8 @@ struct line {
         struct lane in, out;
         bool cut; /* a lane's fault has cut the link: the owner hangs up and clears it */
         /* private: */
-        uint32_t next_rate; /* of the chip, when what it has sent is out; 0: none */
+        uint32_t start_rate; /* where neither end has said one */
+        uint32_t next_rate;  /* of the chip, when what it has sent is out; 0: none */
         uint32_t noise;
 };
 
