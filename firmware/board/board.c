@@ -55,10 +55,10 @@ static void save_efuses(struct board *b)
         struct diag d = { 0 };
 
         b->chip.efuse_changed = false;
-        if (!b->cfg.efuse_path)
+        if (!b->efuse_path)
                 return;
         sim_chip_efuse_put(&b->chip, file);
-        if (file_save(b->cfg.efuse_path, file, b->chip.type->efuse_size, FILE_PUBLIC, &d) < 0)
+        if (file_save(b->efuse_path, file, b->chip.type->efuse_size, FILE_PUBLIC, &d) < 0)
                 tool_error("%s", diag_text(&d));
 }
 
@@ -206,10 +206,10 @@ static int load_efuses(struct board *b, struct diag *d)
         uint8_t mac[6];
         int rc;
 
-        if (!cfg->efuse_path || !file_exists(cfg->efuse_path)) {
+        if (!b->efuse_path || !file_exists(b->efuse_path)) {
                 sim_chip_blank_efuses(&b->chip, cfg->mac);
         } else {
-                if ((rc = file_load(cfg->efuse_path, FILE_LIMIT_KEY, &file, d)) < 0)
+                if ((rc = file_load(b->efuse_path, FILE_LIMIT_KEY, &file, d)) < 0)
                         return rc;
                 if (file.len == b->chip.type->efuse_size)
                         sim_chip_efuse_get(&b->chip, file.data);
@@ -217,7 +217,7 @@ static int load_efuses(struct board *b, struct diag *d)
                         rc = diag_set(
                                 d, E_FORMAT,
                                 "%s: %zu bytes, but the eFuses of an %s are %u; give another file",
-                                cfg->efuse_path, file.len, b->chip.type->name,
+                                b->efuse_path, file.len, b->chip.type->name,
                                 b->chip.type->efuse_size);
                 blob_free_secret(&file);
                 if (rc < 0)
@@ -227,7 +227,7 @@ static int load_efuses(struct board *b, struct diag *d)
                         return diag_set(d, E_EXISTS,
                                         "%s: has another MAC, and eFuses do not change; leave "
                                         "--mac out or give another file",
-                                        cfg->efuse_path);
+                                        b->efuse_path);
         }
         if (cfg->secure_download)
                 sim_chip_burn(&b->chip, b->chip.type->secure_download);
@@ -245,6 +245,7 @@ int board_init(struct board *b, unsigned index, const struct board_config *cfg, 
         memset(b, 0, sizeof *b);
         b->index = index;
         b->cfg = *cfg;
+        b->cfg.flash_path = b->cfg.efuse_path = NULL;
         b->reset.kind = cfg->reset_kind;
         if ((rc = flash_file_open(&b->flash, cfg->flash_path, cfg->flash_size, d)) < 0)
                 return rc;
@@ -253,7 +254,9 @@ int board_init(struct board *b, unsigned index, const struct board_config *cfg, 
         b->flash.ctx = b;
         line_init(&b->line, cfg->rate);
         b->line.pace = cfg->pace;
-        if (sim_chip_init(&b->chip, cfg->type, &b->flash.flash) < 0)
+        b->efuse_path = cfg->efuse_path ? strdup(cfg->efuse_path) : NULL;
+        if ((cfg->efuse_path && !b->efuse_path) ||
+            sim_chip_init(&b->chip, cfg->type, &b->flash.flash) < 0)
                 rc = diag_set(d, E_NOMEM, "no memory for a board");
         else
                 rc = load_efuses(b, d);
@@ -267,6 +270,7 @@ void board_free(struct board *b)
         sim_chip_free(&b->chip);
         line_free(&b->line);
         flash_file_close(&b->flash);
+        free(b->efuse_path);
 }
 
 void board_power_off(struct board *b)

@@ -46,6 +46,7 @@ enum board_state {
 struct board {
         unsigned index;
         struct board_config cfg;
+        char *efuse_path; /* the copy; cfg has none */
         struct flash_file flash;
         struct sim_chip chip;
         struct romldr_server server;
@@ -63,7 +64,7 @@ struct board {
         unsigned log_count;
 };
 
-/* cfg is copied, its paths are borrowed. The board is left without power. */
+/* cfg is copied with its paths. The board is left without power. */
 int board_init(struct board *b, unsigned index, const struct board_config *cfg, struct diag *d);
 void board_free(struct board *b);
 

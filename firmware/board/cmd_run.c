@@ -185,25 +185,36 @@ static int add_control(struct rack *r, struct board *b, struct diag *d)
         return rc;
 }
 
-static int add_board(struct rack *r, const struct board_config *common, struct diag *d)
+static struct board *make_board(size_t i, const struct board_config *common, struct diag *d)
 {
         struct board_config cfg = *common;
-        const size_t i = r->count;
         struct board *b = calloc(1, sizeof *b);
+        char *flash = flash_path ? numbered(flash_path, i) : NULL;
+        char *efuse = efuse_path ? numbered(efuse_path, i) : NULL;
         int rc = -E_NOMEM;
 
-        /* the paths live as long as the process */
-        cfg.flash_path = flash_path ? numbered(flash_path, i) : NULL;
-        cfg.efuse_path = efuse_path ? numbered(efuse_path, i) : NULL;
+        cfg.flash_path = flash;
+        cfg.efuse_path = efuse;
         mac_add(cfg.mac, i);
-        if (!b || (flash_path && !cfg.flash_path) || (efuse_path && !cfg.efuse_path))
+        if (!b || (flash_path && !flash) || (efuse_path && !efuse))
                 diag_set(d, E_NOMEM, "no memory for a board");
         else
                 rc = board_init(b, (unsigned)i, &cfg, d);
-        if (rc < 0) {
-                free(b);
-                return rc;
-        }
+        free(flash);
+        free(efuse);
+        if (rc >= 0)
+                return b;
+        free(b);
+        return NULL;
+}
+
+static int add_board(struct rack *r, const struct board_config *common, struct diag *d)
+{
+        struct board *b = make_board(r->count, common, d);
+        int rc = 0;
+
+        if (!b)
+                return -d->code;
         r->boards[r->count++] = b;
         for (size_t k = 0; k < faults.count && rc >= 0; k++)
                 rc = board_fault(b, faults.items[k], d);

@@ -101,14 +101,15 @@ static void spi_run(struct sim_chip *c)
         const struct sim_chip_type *t = c->type;
         const uint32_t base = t->spi.base;
         const uint32_t user = reg_get(c, base + t->spi.user);
+        const uint32_t addr_bits = (reg_get(c, base + t->spi.user1) >> 26) + 1;
         uint32_t addr = reg_get(c, base + 4);
         uint8_t buf[SPI_WORDS * 4];
         uint8_t in[SPI_WORDS * 4];
         size_t out_len = 0;
         size_t in_len = 0;
 
-        if (t->spi.addr_high)
-                addr >>= 32 - ((reg_get(c, base + t->spi.user1) >> 26) + 1);
+        if (t->spi.addr_high && addr_bits < 32)
+                addr >>= 32 - addr_bits;
         if (user & SPI_USR_MOSI)
                 out_len = (reg_get(c, base + t->spi.mosi_len) + 8) / 8;
         if (user & SPI_USR_MISO)
