@@ -34,8 +34,10 @@ static int issue(struct issue_config *cfg, struct issue_device *dev, struct diag
         int rc = ca_open(&from, cfg->now, &ca, d);
 
         cfg->ca = &ca;
-        if (rc == 0)
-                rc = stdout_key ? issue_group(cfg, dev, 1, d) : issue_one(cfg, dev, d);
+        if (rc == 0 && !stdout_key)
+                rc = issue_one(cfg, dev, d);
+        else if (rc == 0 && (rc = issue_group(cfg, dev, 1, d)) == 0)
+                rc = issue_settle(cfg, d);
         ca_close(&ca);
         return rc;
 }

@@ -104,7 +104,8 @@ static int save_verification(struct ca *ca, struct diag *d)
         int rc = profile_builtin("server", &profile, d); /* not a client: it is no device */
 
         profile.days = 30;
-        if (rc == 0 && (rc = cn_check(code, d)) == 0 && (rc = issue_group(&cfg, &dev, 1, d)) == 0)
+        if (rc == 0 && (rc = cn_check(code, d)) == 0 && (rc = issue_group(&cfg, &dev, 1, d)) == 0 &&
+            (rc = issue_settle(&cfg, d)) == 0)
                 rc = save_blob(&dev.cert, "verification.pem", d);
         issue_device_clear(&dev);
         return rc;

@@ -54,8 +54,8 @@ int issue_one(struct issue_config *cfg, struct issue_device *dev, struct diag *d
 
         if (rc == 0)
                 rc = file_sweep(cfg->folder, d);
-        if (rc == 0)
-                rc = issue_group(cfg, dev, 1, d);
+        if (rc == 0 && (rc = issue_group(cfg, dev, 1, d)) == 0)
+                rc = issue_settle(cfg, d);
         return rc;
 }
 

@@ -312,7 +312,7 @@ int cert_batch_finish(struct cert_batch *b, struct batch_counts *counts, struct 
 {
         int rc = flush_group(b, d);
 
-        if (rc == 0)
+        if (rc == 0 && (rc = issue_settle(&b->cfg.issue, d)) == 0)
                 rc = write_config(b, d);
         if (rc == 0) {
                 struct file_writer *w = b->values;

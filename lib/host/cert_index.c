@@ -41,22 +41,25 @@ static const char schema[] =
         " cn TEXT NOT NULL,"
         " serial BLOB NOT NULL UNIQUE,"
         " state INTEGER NOT NULL,"
-        " owner INTEGER,"      /* of a claim: the run that holds it */
+        " owner INTEGER,"      /* the run that claimed it */
         " key_id BLOB UNIQUE," /* SHA-256 of SubjectPublicKeyInfo */
         " cert BLOB,"
         " folder TEXT,"
         " issued_at INTEGER, not_after INTEGER, revoked_at INTEGER, reason INTEGER);"
         "CREATE UNIQUE INDEX IF NOT EXISTS live_cn ON cert(cn) WHERE state < 2;"
+        /* runs whose files are all on disk for good */
+        "CREATE TABLE IF NOT EXISTS run (owner INTEGER PRIMARY KEY);"
         "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);";
 
 static const char *const queries[Q_COUNT] = {
-        [Q_FIND] = "SELECT id, state, owner, serial, key_id, folder, cert FROM cert WHERE cn = ?1 "
-                   "AND state < 2",
+        [Q_FIND] = "SELECT id, state, owner, serial, key_id, folder, cert,"
+                   " EXISTS (SELECT 1 FROM run WHERE run.owner = cert.owner)"
+                   " FROM cert WHERE cn = ?1 AND state < 2",
         [Q_CLAIM] = "INSERT INTO cert (cn, serial, state, owner) VALUES (?1, ?2, 0, ?3)",
-        [Q_TAKE_OVER] = "UPDATE cert SET owner = ?2 WHERE id = ?1",
+        [Q_TAKE_OVER] = "UPDATE cert SET state = 0, owner = ?2 WHERE id = ?1",
         [Q_SUPERSEDE] =
                 "UPDATE cert SET state = 2, revoked_at = unixepoch(), reason = ?2 WHERE id = ?1",
-        [Q_RECORD] = "UPDATE cert SET state = 1, owner = NULL, key_id = ?2, cert = ?3, folder = ?4,"
+        [Q_RECORD] = "UPDATE cert SET state = 1, key_id = ?2, cert = ?3, folder = ?4,"
                      " issued_at = unixepoch(), not_after = ?5 WHERE id = ?1 AND state = 0 AND "
                      "owner = ?6",
         [Q_RELEASE] = "DELETE FROM cert WHERE id = ?1 AND state = 0 AND owner = ?2",
@@ -87,6 +90,18 @@ static int db_fail(struct cert_index *ix, struct diag *d)
 static int db_exec(struct cert_index *ix, const char *sql, struct diag *d)
 {
         return sqlite3_exec(ix->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_fail(ix, d);
+}
+
+/*
+ * Begin to write. durable: the commit waits for the disk. A claim does, before its key can be made;
+ * a record need not, because cert_index_settle does.
+ */
+static int db_begin(struct cert_index *ix, bool durable, struct diag *d)
+{
+        return db_exec(ix,
+                       durable ? "PRAGMA synchronous=FULL; BEGIN IMMEDIATE"
+                               : "PRAGMA synchronous=NORMAL; BEGIN IMMEDIATE",
+                       d);
 }
 
 /* Commit if rc is 0, else roll back. Returns the first failure. */
@@ -165,7 +180,7 @@ static int check_version(struct cert_index *ix, struct diag *d)
                                 version);
         if (version == INDEX_VERSION)
                 return 0;
-        if ((rc = db_exec(ix, "BEGIN IMMEDIATE", d)) < 0)
+        if ((rc = db_begin(ix, true, d)) < 0)
                 return rc;
         rc = db_exec(ix, schema, d);
         if (rc == 0)
@@ -182,8 +197,7 @@ static int prepare(struct cert_index *ix, const char *path, bool create, struct 
 
         if (rc == 0) {
                 sqlite3_busy_timeout(ix->db, BUSY_MS);
-                /* FULL: a claim is on disk before its key can be */
-                rc = db_exec(ix, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", d);
+                rc = db_exec(ix, "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=8192;", d);
         }
         if (rc == 0)
                 rc = check_version(ix, d);
@@ -303,38 +317,62 @@ static int supersede(struct cert_index *ix, int64_t row, struct diag *d)
         return db_step(ix, s, d);
 }
 
-static int claim_one(struct cert_index *ix, struct cert_claim *c, bool reissue, struct diag *d)
+/* What the index knows of a CN. */
+struct known {
+        int state; /* -1: nothing */
+        int64_t owner;
+        bool settled;
+};
+
+/* Is there a certificate that counts: of a run that ended well, or that still goes on? */
+static bool is_good(struct cert_index *ix, const struct known *k)
+{
+        return k->state == STATE_ISSUED &&
+               (k->settled || k->owner == ix->owner || lock_held(ix, k->owner) != 0);
+}
+
+static int find_cn(struct cert_index *ix, struct cert_claim *c, bool reissue, struct known *k,
+                   struct diag *d)
 {
         sqlite3_stmt *s = ix->q[Q_FIND];
-        int64_t owner = 0;
-        int state = -1;
         int rc = 0;
         int e;
 
+        *k = (struct known){ .state = -1 };
         sqlite3_bind_text(s, 1, c->cn, -1, SQLITE_STATIC);
         e = sqlite3_step(s);
         if (e == SQLITE_ROW) {
                 c->row = sqlite3_column_int64(s, 0);
-                state = sqlite3_column_int(s, 1);
-                owner = sqlite3_column_int64(s, 2);
+                *k = (struct known){ sqlite3_column_int(s, 1), sqlite3_column_int64(s, 2),
+                                     sqlite3_column_int(s, 7) };
                 if (sqlite3_column_bytes(s, 3) == CERT_SERIAL_LEN)
                         memcpy(c->serial, sqlite3_column_blob(s, 3), CERT_SERIAL_LEN);
-                if (state == STATE_ISSUED && !reissue)
+                if (!reissue && is_good(ix, k))
                         rc = take_issued(c, s, d);
         } else if (e != SQLITE_DONE) {
                 rc = db_fail(ix, d);
         }
         sqlite3_reset(s);
         sqlite3_clear_bindings(s);
-        if (rc < 0 || (state == STATE_ISSUED && !reissue))
+        return rc;
+}
+
+static int claim_one(struct cert_index *ix, struct cert_claim *c, bool reissue, struct diag *d)
+{
+        struct known k;
+        bool good;
+        int rc = find_cn(ix, c, reissue, &k, d);
+
+        if (rc < 0 || c->state == CLAIM_ISSUED)
                 return rc;
-        if (state == STATE_ISSUED && (rc = supersede(ix, c->row, d)) < 0)
+        good = is_good(ix, &k);
+        if (good && (rc = supersede(ix, c->row, d)) < 0)
                 return rc;
-        if (state != STATE_CLAIMED)
+        if (k.state == -1 || good)
                 return claim_new(ix, c, d);
-        if (owner == ix->owner)
+        if (k.owner == ix->owner)
                 return diag_set(d, E_EXISTS, "'%s' stands there twice", c->cn);
-        if (lock_held(ix, owner) != 0) {
+        if (lock_held(ix, k.owner) != 0) {
                 c->state = CLAIM_BUSY;
                 return 0;
         }
@@ -344,7 +382,7 @@ static int claim_one(struct cert_index *ix, struct cert_claim *c, bool reissue, 
 int cert_index_claim(struct cert_index *ix, struct cert_claim *rows, size_t n, bool reissue,
                      struct diag *d)
 {
-        int rc = db_exec(ix, "BEGIN IMMEDIATE", d);
+        int rc = db_begin(ix, true, d);
 
         if (rc < 0)
                 return rc;
@@ -383,7 +421,7 @@ static int record_one(struct cert_index *ix, const struct cert_record *r, struct
 int cert_index_record(struct cert_index *ix, const struct cert_record *rows, size_t n,
                       struct diag *d)
 {
-        int rc = db_exec(ix, "BEGIN IMMEDIATE", d);
+        int rc = db_begin(ix, false, d);
 
         if (rc < 0)
                 return rc;
@@ -392,10 +430,21 @@ int cert_index_record(struct cert_index *ix, const struct cert_record *rows, siz
         return db_end(ix, rc, d);
 }
 
+int cert_index_settle(struct cert_index *ix, struct diag *d)
+{
+        char sql[96];
+        int rc = db_begin(ix, true, d);
+
+        if (rc < 0)
+                return rc;
+        snprintf(sql, sizeof sql, "INSERT OR IGNORE INTO run VALUES (%lld)", (long long)ix->owner);
+        return db_end(ix, db_exec(ix, sql, d), d);
+}
+
 int cert_index_release(struct cert_index *ix, const struct cert_claim *rows, size_t n,
                        struct diag *d)
 {
-        int rc = db_exec(ix, "BEGIN IMMEDIATE", d);
+        int rc = db_begin(ix, true, d);
 
         if (rc < 0)
                 return rc;
@@ -473,7 +522,7 @@ int cert_index_revoke(struct cert_index *ix, const char *cn_or_serial, int reaso
 {
         int64_t row = 0;
         int state;
-        int rc = db_exec(ix, "BEGIN IMMEDIATE", d);
+        int rc = db_begin(ix, true, d);
 
         if (rc < 0)
                 return rc;
@@ -496,11 +545,12 @@ int cert_index_each(struct cert_index *ix, bool revoked_only,
         int rc = 0;
         int e;
 
-        if (sqlite3_prepare_v2(ix->db,
-                               "SELECT cn, lower(hex(serial)), state, reason, issued_at, "
-                               "revoked_at, not_after, cert"
-                               " FROM cert WHERE state >= ?1 ORDER BY id",
-                               -1, &s, NULL) != SQLITE_OK)
+        if (sqlite3_prepare_v2(
+                    ix->db,
+                    "SELECT cn, lower(hex(serial)), state, reason, issued_at, "
+                    "revoked_at, not_after, cert"
+                    " FROM cert WHERE state >= ?1 AND owner IN (SELECT owner FROM run) ORDER BY id",
+                    -1, &s, NULL) != SQLITE_OK)
                 return db_fail(ix, d);
         sqlite3_bind_int(s, 1, revoked_only ? STATE_REVOKED : STATE_ISSUED);
         while (rc >= 0 && (e = sqlite3_step(s)) == SQLITE_ROW) {
@@ -541,7 +591,7 @@ static int query_number(struct cert_index *ix, const char *sql, uint64_t *out, s
 
 int cert_index_next_crl(struct cert_index *ix, uint64_t *number, struct diag *d)
 {
-        int rc = db_exec(ix, "BEGIN IMMEDIATE", d);
+        int rc = db_begin(ix, true, d);
 
         if (rc < 0)
                 return rc;

@@ -1,11 +1,11 @@
 /*
  * The index of a CA: which serial number, name and public key was given out, exactly once (SQLite).
  *
- * A device's way: claimed (its row is committed before a key is made), then issued (recorded after
- * key and certificate are on disk). A row that a killed process left claimed is taken over by the
- * next one that is asked for the same device; the kernel tells whether the owner still lives (a
- * record lock on FILE.lock). No private key, passphrase or proof of possession ever enters the
- * index.
+ * A device's way: claimed (its row is committed before a key is made), recorded (key and
+ * certificate are in their files), settled (the files are on disk for good). What a killed process
+ * left unsettled is taken over by the next one that is asked for the same device; the kernel tells
+ * whether the owner still lives (a record lock on FILE.lock). No private key, passphrase or proof
+ * of possession ever enters the index.
  */
 #ifndef HOST_CERT_INDEX_H
 #define HOST_CERT_INDEX_H
@@ -63,10 +63,13 @@ struct cert_record {
         const char *folder;      /* absolute */
 };
 
-/* Record n certificates as issued in one transaction. -E_EXISTS: a public key that was certified
- * before. */
+/* Record n certificates in one transaction, to be settled. -E_EXISTS: a public key that was
+ * certified before. */
 int cert_index_record(struct cert_index *ix, const struct cert_record *rows, size_t n,
                       struct diag *d);
+
+/* All that this process recorded is on disk for good: the caller has synced the files. */
+int cert_index_settle(struct cert_index *ix, struct diag *d);
 
 /* Give back claims of ours for which nothing was made (a refused request, a full disk). */
 int cert_index_release(struct cert_index *ix, const struct cert_claim *rows, size_t n,

@@ -333,9 +333,7 @@ static int record(const struct issue_config *cfg, struct group *g, struct diag *
         }
         if (!rows || !folder)
                 rc = diag_set(d, E_NOMEM, "no memory");
-        else if (n && !cfg->no_files)
-                rc = file_sync_tree(cfg->folder, d);
-        if (rc == 0 && n)
+        else if (n)
                 rc = cert_index_record(cfg->ca->index, rows, n, d);
         free(folder);
         free(rows);
@@ -442,4 +440,11 @@ out:
         free(g.jobs);
         free(g.todo);
         return (int)busy;
+}
+
+int issue_settle(const struct issue_config *cfg, struct diag *d)
+{
+        int rc = cfg->no_files ? 0 : file_sync_tree(cfg->folder, d);
+
+        return rc < 0 ? rc : cert_index_settle(cfg->ca->index, d);
 }

@@ -16,7 +16,7 @@
 #include "host/file.h"
 #include "host/x509_profile.h"
 
-#define ISSUE_GROUP 1024u /* devices claimed and recorded at once: what memory depends on */
+#define ISSUE_GROUP 2048u /* devices claimed and recorded at once: what memory depends on */
 
 struct issue_config {
         struct ca *ca; /* everything is borrowed */
@@ -61,6 +61,12 @@ void issue_device_clear(struct issue_device *dev);
  */
 int issue_group(const struct issue_config *cfg, struct issue_device *devices, size_t n,
                 struct diag *d);
+
+/*
+ * After the last group: the files go to disk for good, and then count as issued. Without it the
+ * next run finds them unfinished, looks at them and keeps what is whole.
+ */
+int issue_settle(const struct issue_config *cfg, struct diag *d);
 
 /* "SO-000001" as the stem of file names: bytes outside A-Z a-z 0-9 . _ - become %XX. Returned:
  * free. */

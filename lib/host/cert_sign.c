@@ -258,5 +258,5 @@ int sign_all(struct sign_run *run, const struct sign_config *cfg,
                 }
         }
         free(group);
-        return rc;
+        return rc < 0 ? rc : issue_settle(&cfg->issue, d);
 }
