@@ -31,8 +31,8 @@ struct cert_plan {
 /* A new serial number: random, positive, always CERT_SERIAL_LEN bytes. */
 int cert_serial_new(uint8_t out[CERT_SERIAL_LEN], struct diag *d);
 
-/* Make and sign. Returned: X509_free. Errors: -E_SYNTAX (a name), -E_RANGE (dates), -E_KEY,
- * -E_NOMEM. */
+/* Make and sign. The X509 has no EVP_PKEY inside (X509_get0_pubkey gives NULL): decode its DER for
+ * that. Returned: X509_free. Errors: -E_SYNTAX (a name), -E_RANGE (dates), -E_KEY, -E_NOMEM. */
 int cert_make(const struct cert_plan *plan, X509 **out, struct diag *d);
 
 /* One certificate from PEM (the first in it) or DER. Returned: X509_free. -E_FORMAT. */

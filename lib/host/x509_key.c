@@ -33,7 +33,8 @@ static const struct {
         [KEY_RSA2048] = { "rsa2048", "RSA", NULL, NULL, 2048 },
         [KEY_RSA3072] = { "rsa3072", "RSA", NULL, NULL, 3072 },
         [KEY_RSA4096] = { "rsa4096", "RSA", NULL, NULL, 4096 },
-        [KEY_ED25519] = { "ed25519", "ED25519", NULL, NULL, 253 },
+        [KEY_ED25519] = { "ed25519", "ED25519", NULL, NULL,
+                          0 }, /* one size only; OpenSSL says 253 or 256 */
 };
 #define TYPES (sizeof types / sizeof *types)
 
@@ -83,7 +84,7 @@ enum key_type key_type_get(const EVP_PKEY *key)
 
         for (size_t i = 1; i < TYPES; i++) {
                 if (!EVP_PKEY_is_a(key, types[i].algorithm) ||
-                    EVP_PKEY_get_bits(key) != (int)types[i].bits)
+                    (types[i].bits && EVP_PKEY_get_bits(key) != (int)types[i].bits))
                         continue;
                 /* curves of the same size are told apart by name; a key in a token may have none to
                  * tell */

@@ -484,6 +484,7 @@ int profile_parse(const char *text, size_t len, struct profile *p, struct diag *
 
 int profile_load(const char *name_or_path, struct profile *p, struct diag *d)
 {
+                struct diag why = { 0 };
         struct blob text;
         int rc;
 
@@ -493,7 +494,9 @@ int profile_load(const char *name_or_path, struct profile *p, struct diag *d)
                 return profile_builtin(name_or_path, p, d);
         if ((rc = file_load(name_or_path, FILE_LIMIT_TEXT, &text, d)) < 0)
                 return rc;
-        rc = profile_parse((const char *)text.data, text.len, p, d);
+        rc = profile_parse((const char *)text.data, text.len, p, &why);
         blob_free(&text);
-        return rc;
+        if (rc < 0 && why.line)
+                return diag_set(d, -rc, "%s:%u:%u: %s", name_or_path, why.line, why.column, why.text);
+        return rc < 0 ? diag_set(d, -rc, "%s: %s", name_or_path, why.text) : 0;
 }

@@ -1,0 +1,272 @@
+#!/usr/bin/env bash
+# certgen's commands, judged by the openssl program where it has an opinion.
+# shellcheck source=tests/lib.sh
+. tests/lib.sh
+command -v openssl >/dev/null || { skip certgen "openssl is not installed"; finish; exit; }
+
+cd "$T" || exit 5
+umask 022
+printf 'correct horse\n' >pass
+printf 'wrong horse\n' >wrong
+chmod 600 pass wrong
+CG="certgen --passphrase-file pass -q"
+
+# ca: every key type, encrypted, verified by openssl
+for type in p256 p384 rsa2048 ed25519; do
+        run $CG ca --cn Acme --key $type "ca-$type"
+        expect "ca --key $type" 0
+        check "openssl verifies the $type chain" openssl verify -CAfile "ca-$type/root.crt" "ca-$type/issuing.crt"
+        check "openssl reads the $type key" openssl pkey -in "ca-$type/issuing.key" -passin file:pass -noout
+done
+mv ca-p256 ca
+run grep -l "BEGIN ENCRYPTED PRIVATE KEY" ca/root.key ca/issuing.key
+expect "both keys are encrypted" 0
+check "modes of CA folder and keys" test "$(stat -c %a ca ca/root.key ca/issuing.key ca/index.sqlite | tr '\n' ' ')" = "700 600 600 600 "
+run $CG ca ca
+expect "a CA is never overwritten" 1 'there is a CA already'
+run certgen ca other
+expect "no terminal, no passphrase: says which option" 2 'passphrase-file'
+: >empty
+run certgen --passphrase-file empty ca other
+expect "an empty passphrase" 1 'empty'
+check "nothing half-made" test ! -e other/ca.crt
+run certgen ca --no-passphrase plain
+expect "--no-passphrase says so" 0 'not encrypted'
+
+# device
+run $CG device --cn SO-000001 --out dev
+expect "device" 0 '^new.SO-000001'
+cp dev/SO-000001.crt first.crt
+check "openssl verifies it" openssl verify -purpose sslclient -CAfile ca/root.crt -untrusted ca/issuing.crt dev/SO-000001.crt
+check "modes of folder and key" test "$(stat -c %a dev dev/SO-000001.key | tr '\n' ' ')" = "700 600 "
+run $CG device --cn SO-000001 --out dev
+expect "asked twice" 0 '^before.SO-000001'
+same "the same certificate" dev/SO-000001.crt first.crt
+rm dev/SO-000001.crt
+run $CG device --cn SO-000001 --out dev
+same "a lost certificate comes back from the index" dev/SO-000001.crt first.crt
+run $CG device --cn SO-000001 --out elsewhere
+expect "its key is elsewhere: refused, nothing new" 1 'reissue'
+check "no file in the other folder" test -z "$(ls elsewhere)"
+run $CG device --cn SO-000001 --out dev --reissue
+expect "--reissue" 0 '^new'
+check "another serial number" sh -c '! cmp -s dev/SO-000001.crt first.crt'
+run certgen verify --no-chain first.crt
+expect "the old one is revoked" 4 'revoked'
+run certgen --passphrase-file wrong device --cn SO-2
+expect "wrong passphrase" 1 'passphrase is wrong'
+check "wrong passphrase leaves nothing" test ! -e SO-2.key
+run sh -c "printf 'correct horse' | certgen --passphrase-fd 0 device --cn SO-3 --stdout-key | openssl pkey -noout"
+# stdin of run is /dev/null, the pipe inside is not
+expect "--stdout-key into a pipe, passphrase from a descriptor" 0
+check "--stdout-key writes no file" test ! -e SO-3.key
+if command -v script >/dev/null; then
+        script -qec "$CG device --cn SO-4 --stdout-key" /dev/null >out.txt 2>&1 </dev/null
+        check "--stdout-key is refused on a terminal" grep -q 'not written to a terminal' out.txt
+        check "no key on the terminal" sh -c '! grep -q PRIVATE out.txt'
+else
+        skip "--stdout-key on a terminal" "no script(1)"
+fi
+run sh -c "$CG device --cn SO-5 --stdout-key >/dev/full"
+expect "a lost key is a failure" 5 'key was lost'
+for type in p384 rsa2048 ed25519; do
+        run $CG device --cn "T-$type" --key $type --out dev
+        expect "device --key $type" 0
+        check "openssl: key and certificate of $type belong together" sh -c \
+                "openssl x509 -in dev/T-$type.crt -noout -pubkey >a.pem; openssl pkey -in dev/T-$type.key -pubout >b.pem; cmp a.pem b.pem"
+done
+for form in pkcs8 sec1; do
+        run $CG device --cn "D-$form" --encoding der --key-format $form --out dev
+        expect "device in DER, $form" 0
+        check "openssl reads DER $form" openssl pkey -inform der -in "dev/D-$form.key.der" -noout
+done
+check "SEC1 DER is openssl's, byte for byte" sh -c \
+        'openssl ec -inform der -in dev/D-sec1.key.der -outform der 2>/dev/null | cmp - dev/D-sec1.key.der'
+check "PKCS#8 DER is openssl's, byte for byte" sh -c \
+        'openssl pkcs8 -topk8 -nocrypt -inform der -in dev/D-pkcs8.key.der -outform der | cmp - dev/D-pkcs8.key.der'
+run $CG device --cn "../x y" --out dev
+check "a name with a slash stays in its folder" test -e dev/%2E.%2Fx%20y.key
+run $CG device --cn "$(printf 'x%.0s' $(seq 65))"
+expect "65 characters" 1 'holds 64'
+
+# profiles
+cat >profile.json <<'JSON'
+{ "no_expiry": true, "subject": { "O": "Acme" }, "san": [ "dns:{cn}.local", "ip:10.0.0.7" ], "key_usage": [ "digitalSignature", "keyAgreement" ] }
+JSON
+run $CG device --cn P-1 --profile profile.json --out dev
+expect "profile from a file" 0
+openssl x509 -in dev/P-1.crt -noout -text >p1.txt
+check "profile: no expiry" grep -q 'Not After : Dec 31 23:59:59 9999' p1.txt
+check "profile: names" grep -q 'DNS:P-1.local, IP Address:10.0.0.7' p1.txt
+check "profile: subject" grep -q 'O = Acme, CN = P-1' p1.txt
+check "profile: key usage" grep -q 'Digital Signature, Key Agreement' p1.txt
+echo '{ "validity": 3 }' >bad.json
+run $CG device --cn P-2 --profile bad.json
+expect "profile with an unknown member" 1 'unknown member "validity"'
+echo '{ "key": ' >bad.json
+run $CG device --cn P-2 --profile bad.json
+expect "profile that is no JSON: file, line and column" 1 'bad.json:[0-9]+:[0-9]+: not valid JSON'
+
+# a CA that may not sign, or no longer
+run $CG device --cn X-1 --ca-cert dev/P-1.crt --ca-key dev/P-1.key --index x.sqlite
+expect "CA without CA:TRUE" 4 'CA:TRUE'
+run $CG device --cn X-1 --ca-cert ca/issuing.crt --ca-key dev/P-1.key --index x.sqlite
+expect "CA with a key that is not its own" 4 'does not belong'
+echo '{ "base": "issuing", "not_before": "2020-01-01", "not_after": "2021-01-01" }' >old.json
+run $CG device --cn Old --profile old.json --out .
+mv Old.crt old.crt
+mv Old.key old.key
+run $CG device --cn X-1 --ca-cert old.crt --ca-key old.key --index x.sqlite
+expect "expired CA" 4 'expired on 2021-01-01'
+run $CG device --cn X-1 --ca nowhere
+expect "no CA at all: says how to make one" 1 'certgen ca nowhere'
+
+# sign and csr
+mkdir req
+for i in 1 2; do run certgen -q csr --cn C-$i --out req/C-$i.csr --key-file C-$i.key; done
+check "openssl verifies our request" openssl req -in req/C-1.csr -noout -verify
+openssl req -newkey rsa:1024 -nodes -keyout weak.key -out req/C-3.csr -subj /CN=C-3 2>/dev/null
+run $CG sign req --out signed
+expect "a 1024-bit key is refused" 4 '1024 bits'
+check "one bad request: nothing is signed" test ! -e signed
+rm req/C-3.csr
+cp req/C-1.csr req/C-7.csr
+run $CG sign req --out signed
+expect "a request for another device" 4 'the file.s name says another device'
+rm req/C-7.csr
+openssl req -in req/C-1.csr -outform der -out good.der
+{ head -c "$(($(stat -c %s good.der) - 1))" good.der; printf '\377'; } >C-1.csr
+run $CG sign C-1.csr --out signed
+expect "a forged signature" 4 'signature of the request is wrong'
+run $CG sign req --out signed
+expect "sign a folder" 0 '^new.C-2'
+check "openssl verifies what was signed" openssl verify -CAfile ca/root.crt -untrusted ca/issuing.crt signed/C-1.crt signed/C-2.crt
+run $CG sign req --out signed
+expect "signed twice: the same" 0 '^before.C-1'
+run certgen -q csr --cn C-9 --key-file C-1.key --out C-9.csr
+run $CG sign C-9.csr --out signed
+expect "a key that is certified already" 1 'certified for .C-1. before'
+run certgen -q csr --cn C-1 --key-file new.key --out C-1.csr
+run $CG sign C-1.csr --out signed
+expect "another key for the same device" 1 'another key'
+run $CG sign C-1.csr --cn C-2 --out signed
+expect "--cn expects another device" 4 'expected .C-2.'
+
+# verify, inspect, convert
+run certgen verify dev/P-1.crt
+expect "verify, with the key beside" 0 'good, and its key'
+run certgen verify dev/P-1.crt --key-file C-1.key
+expect "verify: the wrong key" 4 'does not belong'
+run certgen verify dev/P-1.crt --purpose server
+expect "verify: wrong purpose" 4 'serverAuth is missing'
+run certgen verify dev/P-1.crt --trust ca-p384/ca.crt
+expect "verify: foreign CA" 4 'chain'
+run certgen verify dev/P-1.crt --clock 2020-01-01
+expect "verify: a device whose clock is behind" 4 'not yet valid.*|--clock'
+run certgen verify dev/P-1.crt --max-size 100
+expect "verify: too large" 4 'at most 100'
+run certgen verify old.crt --no-chain --purpose any
+expect "verify: expired" 4 'expired'
+run certgen inspect --json dev/P-1.crt req/C-1.csr C-1.key ca/root.key
+expect "inspect --json" 0 '"kind":"private key, encrypted"'
+check "inspect shows no secret" sh -c "! grep -q PRIVATE '$T/stdout'"
+run certgen inspect pass
+expect "inspect of something else" 1 'neither certificate'
+run certgen convert dev/P-1.crt p1.der
+check "convert to DER as openssl does" sh -c 'openssl x509 -in dev/P-1.crt -outform der | cmp - p1.der'
+run certgen convert p1.der p1.pem
+same "and back" p1.pem dev/P-1.crt
+mkdir fr && cp dev/P-1.crt fr/cert.pem && cp dev/P-1.key fr/privatekey.pem
+run certgen signing-key --scheme v1 sk1.pem --cert fr/ecdsasigner.crt
+expect "signing-key v1 with a code-signing certificate" 0
+check "signing-key v1 is prime256v1" sh -c 'openssl ec -in sk1.pem -noout -text 2>/dev/null | grep -q prime256v1'
+run certgen convert --freertos fr
+expect "the three files of the FreeRTOS script" 0 'csk.der'
+check "they are what openssl makes" sh -c 'openssl x509 -in fr/ecdsasigner.crt -outform der | cmp - fr/csk.der'
+check "privatekey.der is secret" test "$(stat -c %a fr/privatekey.der)" = 600
+run certgen signing-key sk2.pem
+expect "signing-key v2" 0
+check "signing-key v2 is RSA-3072" sh -c 'openssl rsa -in sk2.pem -noout -text 2>/dev/null | grep -q "3072 bit"'
+run certgen signing-key sk2.pem
+expect "a signing key is never overwritten" 1 'never overwritten'
+run certgen signing-key --scheme v1 --key p384 sk3.pem
+expect "v1 takes prime256v1 only" 2
+
+# revoke, crl
+run certgen -q revoke C-1 --reason key-compromise
+expect "revoke" 0 '^revoked'
+run certgen -q revoke C-1
+expect "revoke again: nothing happens" 0 '^before'
+run certgen -q revoke SO-999999
+expect "revoke the unknown" 1 'no certificate with this name'
+run $CG crl --out crl.pem
+expect "crl" 0
+check "openssl verifies the list" openssl crl -in crl.pem -noout -CAfile ca/ca.crt
+cat ca/ca.crt crl.pem >bundle.pem
+check "openssl refuses the revoked one" sh -c '! openssl verify -crl_check -CAfile bundle.pem signed/C-1.crt'
+check "openssl takes the other" openssl verify -crl_check -CAfile bundle.pem signed/C-2.crt
+
+# server, pki, register, fetch
+run $CG server --dns broker.local --ip 192.0.2.7 --name server --out srv
+expect "server" 0
+check "openssl: its names" sh -c 'openssl verify -purpose sslserver -verify_hostname broker.local -CAfile ca/ca.crt srv/server.crt &&
+        openssl verify -verify_ip 192.0.2.7 -CAfile ca/ca.crt srv/server.crt'
+run $CG server --name server
+expect "server without a name" 2 '--dns'
+run certgen pki --ip 127.0.0.1 bench
+expect "pki" 0 'not encrypted'
+run certgen -q pki --ip 127.0.0.1 bench
+expect "pki again: the same" 0 '^before.client'
+for f in ca.crt server.crt server.key update_cert.pem update_key.pem client.crt client.key secure.conf mqtt_certs/client.key ota_certs/ca_cert.pem; do
+        [ -s bench/$f ] || fail "pki makes $f"
+done
+check "keys of the bench are secret" test "$(stat -c %a bench/server.key bench/mqtt_certs/client.key | tr '\n' ' ')" = "600 600 "
+run $CG register aws
+expect "register aws wants the code" 2 'get-registration-code'
+run $CG register aws --code 0123456789abcdef
+expect "register aws" 0 'NEXT.txt'
+check "verification certificate" sh -c 'openssl verify -CAfile ca/ca.crt aws/verification.pem && openssl x509 -in aws/verification.pem -noout -subject | grep -q 0123456789abcdef'
+run $CG register aws --mode sni-only --out aws-sni
+check "sni-only makes no verification certificate" test ! -e aws-sni/verification.pem
+for cloud in azure rainmaker mosquitto; do
+        run $CG register $cloud
+        expect "register $cloud" 0 'NEXT.txt'
+done
+check "packs name devices only" sh -c '! grep -q "broker.local\|0123456789abcdef" rainmaker/node_certs.csv && grep -q C-2 rainmaker/node_certs.csv'
+check "packs leave out the revoked" sh -c '! grep -q "^.C-1" rainmaker/node_certs.csv'
+run $CG register gcp
+expect "register elsewhere" 2
+port=$((20000 + $$ % 20000))
+(cd bench && exec openssl s_server -WWW -key update_key.pem -cert update_cert.pem -cert_chain ca.crt -port "$port" >/dev/null 2>&1) &
+server=$!
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+        run certgen fetch "127.0.0.1:$port" --out fetched
+        [ "$status" -eq 0 ] && break
+        sleep 0.3
+done
+kill $server 2>/dev/null
+wait $server 2>/dev/null
+expect "fetch from openssl s_server -WWW" 0 'ready to be embedded'
+same "the first is the server's" <(openssl x509 -in bench/update_cert.pem) fetched/127.0.0.1-1.pem
+check "the last is the root" sh -c 'openssl x509 -in fetched/127.0.0.1-ca.pem -noout -subject | grep -q Root'
+run certgen fetch "127.0.0.1:1"
+expect "fetch where nobody listens" 3 'cannot connect'
+
+# provisioning data
+run $CG device --cn V-1 --prov --qr text,png,svg --security 2 --out dev
+expect "--prov" 0
+check "files of --prov are secret" test "$(stat -c %a dev/V-1.prov dev/V-1.qr.png dev/V-1.qr.svg dev/V-1.qr.txt | sort -u)" = 600
+cp dev/V-1.prov before.prov
+run $CG device --cn V-1 --prov --out dev
+same "asked twice: the same proof of possession" dev/V-1.prov before.prov
+run $CG device --cn V-2 --prov --service-name "$(printf 'x%.0s' $(seq 30))" --out dev
+expect "a service name BLE cannot carry" 1 'holds 29'
+run $CG device --cn V-2 --transport ble --out dev
+expect "provisioning options want --prov" 2
+
+# lost output
+run sh -c 'certgen list >/dev/full'
+expect "list >/dev/full" 5
+run certgen --ca pass/ca list
+expect "a CA below a file" 1
+finish
