@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +31,11 @@ struct run {
         struct report *r;
         unsigned jobs;
         struct batch_worker *workers;
-        struct item *items;
+        struct item *items; /* of one round: worked on in any order, settled in theirs */
         size_t item_count;
+        size_t filled; /* of them, in this round */
+        struct batch_reader values, issued;
+        pthread_mutex_t read_lock; /* for the three above */
         struct sha256 *values_sha, *sha;
         uint8_t values_digest[SHA256_LEN]; /* as they were checked */
         char mark[SHA256_HEX_LEN];         /* hash of the whole job */
@@ -119,13 +123,38 @@ static int item_do(struct run *b, struct batch_worker *w, struct item *it, struc
         return rc;
 }
 
+/* The next piece. Returns 1, 0 at the end of the file, or -E_XXX (reported). */
+static int piece_read(struct run *b, struct item *it)
+{
+        struct diag d = { 0 };
+        int rc = batch_reader_next(&b->values, &it->values, BATCH_PIECE_RECORDS, BATCH_PIECE_BYTES,
+                                   &d);
+
+        if (rc < 0)
+                return report_diag(b->r, b->job.cfg->values, &d);
+        it->issued_text.len = 0;
+        if (rc == 0 || !b->issued_there || !it->values.records)
+                return rc;
+        rc = batch_reader_next(&b->issued, &it->issued_text, it->values.records, SIZE_MAX, &d);
+        return rc < 0 ? report_diag(b->r, b->issued_path, &d) : 1;
+}
+
+/* Reading is one thread's business at a time, while the others work on what was read. */
 static int work(void *ctx, unsigned worker, size_t i)
 {
         struct run *b = ctx;
-        struct item *it = &b->items[i];
         const bool make = b->job.phase == BATCH_MAKE;
+        struct item *it;
         int rc;
 
+        (void)i;
+        pthread_mutex_lock(&b->read_lock);
+        it = &b->items[b->filled];
+        rc = piece_read(b, it);
+        b->filled += rc > 0;
+        pthread_mutex_unlock(&b->read_lock);
+        if (rc <= 0)
+                return rc;
         it->report = (struct report){ .silent = true };
         rc = item_do(b, &b->workers[worker], it, make ? b->r : &it->report);
         return make ? rc : 0;
@@ -212,90 +241,64 @@ static int settle(struct run *b, struct item *it)
         return rc;
 }
 
-/* Fill the items of one round. Returns how many, 0 at the end of the file. */
-static int round_fill(struct run *b, struct batch_reader *values, struct batch_reader *issued)
-{
-        struct diag d = { 0 };
-        size_t n = 0;
-        int rc = 1;
-
-        for (; n < b->item_count; n++) {
-                struct item *it = &b->items[n];
-
-                rc = batch_reader_next(values, &it->values, BATCH_PIECE_RECORDS, BATCH_PIECE_BYTES,
-                                       &d);
-                if (rc < 0)
-                        return report_diag(b->r, b->job.cfg->values, &d);
-                if (rc == 0)
-                        break;
-                it->issued_text.len = 0;
-                if (!b->issued_there || !it->values.records)
-                        continue;
-                rc = batch_reader_next(issued, &it->issued_text, it->values.records, SIZE_MAX, &d);
-                if (rc < 0)
-                        return report_diag(b->r, b->issued_path, &d);
-        }
-        return (int)n;
-}
-
 static const char *const phase_words[] = { "checking", "issuing values", "making images" };
 
-static int rounds(struct run *b, struct batch_reader *values, struct batch_reader *issued)
+static int rounds(struct run *b)
 {
         const uint64_t total = b->job.phase == BATCH_CHECK ? 0 : b->totals->devices;
-        int rc;
 
-        while ((rc = round_fill(b, values, issued)) > 0) {
-                const size_t n = (size_t)rc;
-                const int failed = pool_run(b->jobs, n, work, b);
+        do {
+                int rc;
 
-                for (size_t i = 0; i < n; i++)
-                        if (failed == 0)
-                                rc = rc < 0 ? rc : settle(b, &b->items[i]);
+                b->filled = 0;
+                rc = pool_run(b->jobs, b->item_count, work, b);
+                for (size_t i = 0; i < b->filled; i++)
+                        if (rc == 0)
+                                rc = settle(b, &b->items[i]);
                         else
                                 item_clear(&b->items[i]);
-                if (failed < 0 || rc < 0)
-                        return failed < 0 ? failed : rc;
+                if (rc < 0)
+                        return rc;
                 if (interrupted())
                         return -E_CANCELLED;
-                if (total)
-                        progress_show(phase_words[b->job.phase], values->records - 1, total,
+                if (total && b->filled)
+                        progress_show(phase_words[b->job.phase], b->values.records - 1, total,
                                       "devices");
-        }
-        return rc;
+        } while (b->filled == b->item_count);
+        return 0;
 }
 
 /* Go through the values once, from the heading on. */
 static int pass(struct run *b, enum batch_phase phase)
 {
-        struct batch_reader values;
-        struct batch_reader issued = { .fd = -1 };
+        struct batch_reader *values = &b->values;
         struct batch_piece heading = { 0 };
         struct diag d = { 0 };
         char *path = NULL;
         int rc;
 
         b->job.phase = phase;
-        if ((rc = batch_reader_open(&values, b->job.cfg->values, b->values_sha, &d)) < 0) {
-                batch_reader_close(&values);
+        b->issued.fd = -1;
+        if ((rc = batch_reader_open(values, b->job.cfg->values, b->values_sha, &d)) < 0) {
+                batch_reader_close(values);
                 return diag_report(b, &d);
         }
-        while (values.records == 0 &&
-               (rc = batch_reader_next(&values, &heading, 1, SIZE_MAX, &d)) > 0)
+        while (values->records == 0 &&
+               (rc = batch_reader_next(values, &heading, 1, SIZE_MAX, &d)) > 0)
                 ;
-        values.delimiter = b->job.delimiter;
+        values->delimiter = b->job.delimiter;
         if (rc < 0)
                 report_diag(b->r, b->job.cfg->values, &d);
         else if (b->job.conf.generates &&
-                 (rc = batch_issued_open(&b->job, &issued, &path, b->r)) >= 0)
+                 (rc = batch_issued_open(&b->job, &b->issued, &path, b->r)) >= 0)
                 b->issued_there = rc > 0;
         free(b->issued_path);
         b->issued_path = path;
         if (rc >= 0)
-                rc = rounds(b, &values, &issued);
+                rc = rounds(b);
         batch_piece_free(&heading);
-        batch_reader_close(&values);
-        batch_reader_close(&issued);
+        batch_reader_close(values);
+        batch_reader_close(&b->issued);
         return rc;
 }
 
@@ -577,7 +580,8 @@ static int run_init(struct run *b)
         const struct batch_config *c = job->cfg;
 
         b->jobs = c->jobs ? c->jobs : pool_default_threads();
-        b->item_count = 4 * (size_t)b->jobs;
+        b->item_count = 8 * (size_t)b->jobs;
+        pthread_mutex_init(&b->read_lock, NULL);
         for (size_t i = 0; i < job->conf.count; i++) {
                 job->unique_count += job->conf.columns[i].unique;
                 job->gen_count += job->conf.columns[i].gen.kind != BATCH_GEN_NONE;
