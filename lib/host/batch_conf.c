@@ -251,6 +251,13 @@ static const char *namespace_of(const struct batch_conf *c, size_t i)
         return "";
 }
 
+/* Wi-Fi's own credentials: the reference writes three rows more with these (nvs_partition_gen.py
+ * 0.2.0). */
+static bool is_wifi_key(const char *key)
+{
+        return strcmp(key, "sta.ssid") == 0 || strcmp(key, "sta.pswd") == 0;
+}
+
 static int duplicate_check(struct loader *l, const struct csv_field *f)
 {
         const struct batch_conf *c = l->conf;
@@ -319,6 +326,11 @@ static int key_row(struct loader *l, const struct csv_row *row, enum batch_type 
                 return conf_error(
                         l, E_STATE, &row->fields[0], row->fields[0].text,
                         "stands before any namespace; begin the file with a row NAME,namespace,");
+        if (is_wifi_key(row->fields[0].text))
+                return conf_error(
+                        l, E_UNSUPPORTED, &row->fields[0], row->fields[0].text,
+                        "Wi-Fi's own keys bring other rows with them; not in a batch, only in a "
+                        "single configuration");
         coding = nvs_coding_of(row->fields[2].text, &near);
         if (coding.enc == NVS_ENC_NONE)
                 return report_error(l->r, E_SYNTAX, l->conf->name, row->fields[2].line,

@@ -121,6 +121,7 @@ refused "bad template" "${c}a,data,string,template=SO-%s\n" 'b\nx\n' 'r.conf.csv
 refused "template without counter" "${c}a,data,string,template=SO\n" 'b\nx\n' 'exactly one counter'
 refused "range of a text" "${c}a,data,string,range=1..2\n" 'a\nx\n' 'r.conf.csv:2:15:'
 refused "range the wrong way" "${c}a,data,u8,range=9..2\n" 'a\n3\n' 'above the second'
+refused "a key with rows of its own" "nvs.net80211,namespace,\nsta.ssid,data,binary\n" 'sta.ssid\nx\n' 'r.conf.csv:2:1: sta.ssid: '
 refused "a key twice" "${c}a,data,u8\nb,data,u8\na,data,u8\n" 'a,b\n1,2\n' 'r.conf.csv:4:1: a: stands in namespace n already, in line 2'
 refused "a column is missing" "${c}a,data,u8\nb,data,u8\n" 'a\n1\n' 'r.values.csv:1: b: no such column'
 refused "blanks around a column" "${c}a,data,u8\nb,data,u8\n" 'a, b\n1,2\n' "r.values.csv:1:3: ' b': has blanks"
@@ -249,6 +250,23 @@ rm torn/K-manifest.*
 batch kill.csv killv.csv K 0x3000 --outdir torn --keygen
 expect "torn images without a manifest" 1 'exists with another content'
 [ "$(grep -c 'exists with' stderr)" = 3 ] && pass "... three of them" || fail "... three of them" "$(cat stderr)"
+
+# the mark of an unfinished run makes torn files its own, for the very same job only
+mkdir -p mark/Fan-manifest.json
+batch conf.csv values.csv Fan 0x3000 --outdir mark
+expect "a folder in the manifest's place" 5 'is a folder'
+[ -s mark/.Fan-unfinished ] && pass "... leaves the mark" || fail "... leaves the mark" "$(ls -la mark)"
+rmdir mark/Fan-manifest.json
+: >mark/bin/Fan-2.bin
+printf x >mark/csv/Fan-3.csv
+sed 's/SN1/SN9/' values.csv >other.csv
+batch conf.csv other.csv Fan 0x3000 --outdir mark
+expect "... not for another job" 1 'bin/Fan-2.bin exists with another content'
+batch conf.csv values.csv Fan 0x3000 --outdir mark
+expect "... but for this one" 0 '2 made, 0 kept, 1 replaced'
+[ ! -e mark/.Fan-unfinished ] && pass "... and then it is gone" || fail "... and then it is gone"
+state mark >mark.txt
+same "... the tree is whole" mark.txt one.txt
 
 # --- usage
 for words in "conf.csv values.csv Fan" "conf.csv values.csv Fan 0x3001" "conf.csv values.csv Fan 0x3000 x y" \
