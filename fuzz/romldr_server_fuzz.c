@@ -80,41 +80,6 @@ static void on_event(void *ctx, enum romldr_event event, uint32_t arg)
         over |= event == ROMLDR_EV_LEFT || event == ROMLDR_EV_FAULT;
 }
 
-static int on_read(void *ctx, uint32_t addr, uint32_t *value)
-{
-        return sim_chip_read(ctx, addr, value);
-}
-
-static int on_write(void *ctx, uint32_t addr, uint32_t value)
-{
-        return sim_chip_write(ctx, addr, value);
-}
-
-static int on_ram(void *ctx, uint32_t addr, const uint8_t *p, size_t n)
-{
-        return sim_chip_write_ram(ctx, addr, p, n);
-}
-
-static void on_security(void *ctx, uint8_t info[ROMLDR_SEC_LEN])
-{
-        sim_chip_security(ctx, info);
-}
-
-static int on_inflate_begin(void *ctx)
-{
-        return sim_inflate_begin(&((struct sim_chip *)ctx)->inflate);
-}
-
-static int on_inflate(void *ctx, const uint8_t *in, size_t n,
-                      int (*sink)(void *arg, const uint8_t *p, size_t n), void *arg)
-{
-        return sim_inflate_put(&((struct sim_chip *)ctx)->inflate, in, n, sink, arg);
-}
-
-static const struct romldr_chip_ops ops = {
-        on_send, on_event, on_read, on_write, on_ram, on_security, on_inflate_begin, on_inflate,
-};
-
 /* Records: op, length in one byte, that many bytes; the checksum of a block is made right. */
 static void feed_records(const uint8_t *p, size_t n)
 {
@@ -150,7 +115,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         slip_decoder_init(&answers, answer, sizeof answer);
         sim_chip_blank_efuses(&chip, mac);
         sim_chip_reset(&chip, true);
-        romldr_server_init(&server, type->rom, &ops, &chip, &flash, data[0] & 2);
+        if (data[0] & 2)
+                sim_chip_burn(&chip, type->secure_download);
+        sim_chip_loader(&chip, &server, on_send, on_event, NULL);
         if (data[0] & 4)
                 feed_records(data + 1, size - 1);
         else

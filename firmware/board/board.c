@@ -127,48 +127,6 @@ static void on_event(void *ctx, enum romldr_event event, uint32_t arg)
         }
 }
 
-static int on_read(void *ctx, uint32_t addr, uint32_t *value)
-{
-        return sim_chip_read(&((struct board *)ctx)->chip, addr, value);
-}
-
-static int on_write(void *ctx, uint32_t addr, uint32_t value)
-{
-        struct board *b = ctx;
-        const int rc = sim_chip_write(&b->chip, addr, value);
-
-        if (b->chip.efuse_changed) {
-                note(b, "eFuses burnt");
-                save_efuses(b);
-        }
-        return rc;
-}
-
-static int on_ram(void *ctx, uint32_t addr, const uint8_t *p, size_t n)
-{
-        return sim_chip_write_ram(&((struct board *)ctx)->chip, addr, p, n);
-}
-
-static void on_security(void *ctx, uint8_t info[ROMLDR_SEC_LEN])
-{
-        sim_chip_security(&((struct board *)ctx)->chip, info);
-}
-
-static int on_inflate_begin(void *ctx)
-{
-        return sim_inflate_begin(&((struct board *)ctx)->chip.inflate);
-}
-
-static int on_inflate(void *ctx, const uint8_t *in, size_t n,
-                      int (*sink)(void *arg, const uint8_t *p, size_t n), void *arg)
-{
-        return sim_inflate_put(&((struct board *)ctx)->chip.inflate, in, n, sink, arg);
-}
-
-static const struct romldr_chip_ops server_ops = {
-        on_send, on_event, on_read, on_write, on_ram, on_security, on_inflate_begin, on_inflate,
-};
-
 /* What the flash tells. The ROM waits for its own flash commands, not for those of registers. */
 
 static void on_spent(void *ctx, uint32_t us)
@@ -309,8 +267,7 @@ static void restart(struct board *b, enum sim_reset_cause cause, bool download)
                 b->next_boot = b->now + REBOOT_WAIT;
                 return;
         }
-        romldr_server_init(&b->server, type->rom, &server_ops, b, &b->flash.flash,
-                           sim_chip_fuse(&b->chip, type->secure_download));
+        sim_chip_loader(&b->chip, &b->server, on_send, on_event, b);
         b->server.refusal = refusal;
 }
 
@@ -387,6 +344,10 @@ static void hear(struct board *b)
                 b->now = when > b->cpu_busy ? when : b->cpu_busy;
                 if (b->state == BOARD_LOADER)
                         romldr_server_input(&b->server, buf, n);
+                if (b->chip.efuse_changed) {
+                        note(b, "eFuses burnt");
+                        save_efuses(b);
+                }
                 b->now = now;
         }
 }

@@ -7,7 +7,6 @@
 #include "base/err.h"
 #include "base/strf.h"
 
-#define TRAP_BELOW   0x10000u /* no chip has anything there: a load or store traps */
 #define SPI_CMD_USR  (1u << 18)
 #define SPI_USR_ADDR (1u << 30)
 #define SPI_USR_MISO (1u << 28)
@@ -37,8 +36,7 @@ void sim_chip_free(struct sim_chip *c)
         c->ram = NULL;
 }
 
-/* Where an address lies in RAM; *room is how many bytes follow there. NULL: not RAM. */
-static uint8_t *ram_at(struct sim_chip *c, uint32_t addr, size_t *room)
+uint8_t *sim_chip_ram(struct sim_chip *c, uint32_t addr, size_t *room)
 {
         const struct sim_chip_type *t = c->type;
         size_t at = 0;
@@ -208,9 +206,9 @@ int sim_chip_read(struct sim_chip *c, uint32_t addr, uint32_t *value)
 {
         const struct sim_chip_type *t = c->type;
         size_t room;
-        const uint8_t *p = ram_at(c, addr, &room);
+        const uint8_t *p = sim_chip_ram(c, addr, &room);
 
-        if (addr < TRAP_BELOW)
+        if (addr < SIM_TRAP_BELOW)
                 return -E_RANGE;
         if (p && room >= 4)
                 *value = le32_get(p);
@@ -229,10 +227,10 @@ int sim_chip_write(struct sim_chip *c, uint32_t addr, uint32_t value)
 {
         const struct sim_chip_type *t = c->type;
         size_t room;
-        uint8_t *p = ram_at(c, addr, &room);
+        uint8_t *p = sim_chip_ram(c, addr, &room);
         uint32_t *slot;
 
-        if (addr < TRAP_BELOW)
+        if (addr < SIM_TRAP_BELOW)
                 return -E_RANGE;
         if (p && room >= 4) {
                 le32_put(p, value);
@@ -246,17 +244,6 @@ int sim_chip_write(struct sim_chip *c, uint32_t addr, uint32_t value)
         } else if ((slot = reg_slot(c, addr, true))) {
                 *slot = value;
         }
-        return 0;
-}
-
-int sim_chip_write_ram(struct sim_chip *c, uint32_t addr, const uint8_t *p, size_t n)
-{
-        size_t room;
-        uint8_t *to = ram_at(c, addr, &room);
-
-        if (!to || room < n)
-                return addr < TRAP_BELOW ? -E_RANGE : 0; /* a store into nothing is lost */
-        memcpy(to, p, n);
         return 0;
 }
 
@@ -304,36 +291,6 @@ void sim_chip_efuse_get(struct sim_chip *c, const uint8_t *file)
 {
         for (size_t i = 0; i < c->type->efuse_size; i++)
                 c->efuse[i] = file[c->type->efuse_size - 1 - i];
-}
-
-/* eFuse words of block 0 on the C3: 0x30 + 4 * n holds bits 32 * (n + 1) and up (FIELDS of
- * espefuse). */
-void sim_chip_security(const struct sim_chip *c, uint8_t info[ROMLDR_SEC_LEN])
-{
-        const uint32_t w1 = fuse_word(c, 0x30);
-        const uint32_t w2 = fuse_word(c, 0x34);
-        const uint32_t w3 = fuse_word(c, 0x38);
-        const uint64_t purposes = (uint64_t)w3 << 8 | w2 >> 24;
-        uint32_t flags = 0;
-
-        flags |= w3 >> 20 & 1 ? ROMLDR_SECF_SECURE_BOOT : 0;
-        flags |= w3 >> 21 & 1 ? ROMLDR_SECF_BOOT_AGGRESSIVE : 0;
-        flags |= sim_chip_fuse(c, c->type->secure_download) ? ROMLDR_SECF_SECURE_DOWNLOAD : 0;
-        flags |= w2 >> 21 & 1 ? ROMLDR_SECF_REVOKE_0 : 0;
-        flags |= w2 >> 22 & 1 ? ROMLDR_SECF_REVOKE_1 : 0;
-        flags |= w2 >> 23 & 1 ? ROMLDR_SECF_REVOKE_2 : 0;
-        flags |= (w1 >> 16 & 7) == 7 ? ROMLDR_SECF_SOFT_DIS_JTAG : 0;
-        flags |= w1 >> 19 & 1 ? ROMLDR_SECF_HARD_DIS_JTAG : 0;
-        flags |= w1 >> 11 & 1 ? ROMLDR_SECF_DIS_USB : 0;
-        flags |= w1 >> 10 & 1 ? ROMLDR_SECF_DIS_DL_ICACHE : 0;
-        memset(info, 0, ROMLDR_SEC_LEN);
-        le32_put(info + ROMLDR_SEC_FLAGS, flags);
-        info[ROMLDR_SEC_CRYPT_CNT] = w2 >> 18 & 7;
-        for (size_t i = 0; i < 6; i++)
-                info[ROMLDR_SEC_PURPOSES + i] = purposes >> 4 * i & 15;
-        info[ROMLDR_SEC_PURPOSES + 6] = 12; /* no key block: the ROM says so all the same */
-        le32_put(info + ROMLDR_SEC_CHIP_ID, c->type->chip_id);
-        le32_put(info + ROMLDR_SEC_ECO, c->type->eco);
 }
 
 size_t sim_chip_banner(const struct sim_chip *c, enum sim_reset_cause cause, char *out, size_t cap)

@@ -116,11 +116,22 @@ void sim_chip_burn(struct sim_chip *c, struct sim_efuse_bit bit);
  * measures. */
 void sim_chip_rate(struct sim_chip *c, uint32_t baud, bool exact);
 
-/* The operations behind a romldr_server; ctx is a struct sim_chip. Negative: the CPU would trap. */
+#define SIM_TRAP_BELOW 0x10000u /* no chip has anything there: a load or store traps */
+
+/* Where an address lies in RAM; *room is how many bytes follow there. NULL: not RAM. */
+uint8_t *sim_chip_ram(struct sim_chip *c, uint32_t addr, size_t *room);
+
+/* A word of memory or a register. Negative: the CPU would trap. */
 int sim_chip_read(struct sim_chip *c, uint32_t addr, uint32_t *value);
 int sim_chip_write(struct sim_chip *c, uint32_t addr, uint32_t value);
-int sim_chip_write_ram(struct sim_chip *c, uint32_t addr, const uint8_t *p, size_t n);
-void sim_chip_security(const struct sim_chip *c, uint8_t info[ROMLDR_SEC_LEN]);
+
+/*
+ * The chip's ROM loader, as after a reset into download mode: send takes what it says, event what
+ * else happens; ctx is theirs. c and ctx are borrowed until the next reset.
+ */
+void sim_chip_loader(struct sim_chip *c, struct romldr_server *s,
+                     void (*send)(void *ctx, const uint8_t *p, size_t n),
+                     void (*event)(void *ctx, enum romldr_event event, uint32_t arg), void *ctx);
 
 /* What the ROM prints after a reset. Returns its length; cap 256 is enough. */
 size_t sim_chip_banner(const struct sim_chip *c, enum sim_reset_cause cause, char *out, size_t cap);

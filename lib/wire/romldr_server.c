@@ -29,16 +29,10 @@ const struct romldr_rom romldr_rom_esp32 = {
         .fault_text = "",
 };
 
-void romldr_server_init(struct romldr_server *s, const struct romldr_rom *rom,
-                        const struct romldr_chip_ops *ops, void *ctx, const struct flash *flash,
-                        bool secure)
+void romldr_server_init(struct romldr_server *s, const struct romldr_server_config *cfg)
 {
         memset(s, 0, sizeof *s);
-        s->rom = rom;
-        s->ops = ops;
-        s->ctx = ctx;
-        s->flash = flash;
-        s->secure = secure;
+        s->cfg = *cfg;
         s->chip_size = CHIP_SIZE_DEFAULT;
         slip_decoder_init(&s->slip, s->packet, sizeof s->packet);
 }
@@ -59,7 +53,7 @@ static void send_frame(struct romldr_server *s, size_t data_len)
         slip_put(&e, s->reply, data_len);
         n = slip_end(&e);
         for (unsigned i = 0; n > 0 && i < (s->op == ROMLDR_SYNC ? ROMLDR_SYNC_REPLIES : 1); i++)
-                s->ops->send(s->ctx, out, (size_t)n);
+                s->cfg.send(s->cfg.ctx, out, (size_t)n);
 }
 
 /*
@@ -74,16 +68,16 @@ static void answer(struct romldr_server *s, size_t data_len, uint8_t error, bool
         s->reply[data_len] = error != 0;
         s->reply[data_len + 1] = s->error;
         send_frame(s, data_len + ROMLDR_STATUS);
-        s->ops->event(s->ctx, ROMLDR_EV_COMMAND, (uint32_t)s->op << 8 | error);
+        s->cfg.event(s->cfg.ctx, ROMLDR_EV_COMMAND, (uint32_t)s->op << 8 | error);
 }
 
 static void stop(struct romldr_server *s, enum romldr_event event, uint32_t arg)
 {
         s->mode = SILENT;
         if (event == ROMLDR_EV_FAULT)
-                s->ops->send(s->ctx, (const uint8_t *)s->rom->fault_text,
-                             strlen(s->rom->fault_text));
-        s->ops->event(s->ctx, event, arg);
+                s->cfg.send(s->cfg.ctx, (const uint8_t *)s->cfg.rom->fault_text,
+                            strlen(s->cfg.rom->fault_text));
+        s->cfg.event(s->cfg.ctx, event, arg);
 }
 
 static uint32_t word(const struct romldr_server *s, size_t i)
@@ -94,7 +88,7 @@ static uint32_t word(const struct romldr_server *s, size_t i)
 /* A chip smaller than SPI_SET_PARAMS said does not see the upper address bits. */
 static uint32_t wrap(const struct romldr_server *s, uint32_t addr)
 {
-        return addr % s->flash->size;
+        return addr % s->cfg.flash->size;
 }
 
 static int flash_put(struct romldr_server *s, const uint8_t *p, size_t n)
@@ -106,8 +100,8 @@ static int flash_put(struct romldr_server *s, const uint8_t *p, size_t n)
         s->flash_job.addr += (uint32_t)n;
         while (n) {
                 const uint32_t from = wrap(s, s->flash_job.addr - (uint32_t)n);
-                const size_t piece = n < s->flash->size - from ? n : s->flash->size - from;
-                const int rc = flash_write(s->flash, from, p, piece);
+                const size_t piece = n < s->cfg.flash->size - from ? n : s->cfg.flash->size - from;
+                const int rc = flash_write(s->cfg.flash, from, p, piece);
 
                 if (rc < 0)
                         return rc;
@@ -123,14 +117,14 @@ static int flash_clear(struct romldr_server *s, uint32_t at, uint32_t size)
         uint32_t left = align_up(size, FLASH_SECTOR);
         int rc = 0;
 
-        if (left > s->flash->size)
-                left = s->flash->size;
+        if (left > s->cfg.flash->size)
+                left = s->cfg.flash->size;
         while (left && rc == 0) {
                 const uint32_t from = wrap(s, at);
-                const uint32_t room = s->flash->size - from;
+                const uint32_t room = s->cfg.flash->size - from;
                 const uint32_t piece = left < room ? left : room;
 
-                rc = flash_erase(s->flash, from, piece);
+                rc = flash_erase(s->cfg.flash, from, piece);
                 at += piece;
                 left -= piece;
         }
@@ -145,7 +139,7 @@ static int flash_begin(struct romldr_server *s, size_t n)
         const uint32_t block_size = word(s, 2);
         const uint32_t at = word(s, 3);
 
-        if (n != s->rom->begin_len || block_size > ROMLDR_FLASH_BLOCK_MAX)
+        if (n != s->cfg.rom->begin_len || block_size > ROMLDR_FLASH_BLOCK_MAX)
                 return ROMLDR_ERR_INVALID;
         s->flash_job.begun = true;
         s->flash_job.stream_over = false;
@@ -180,7 +174,7 @@ static int flash_data(struct romldr_server *s, size_t n)
         int rc;
 
         if (!s->flash_job.begun)
-                return s->rom->early_data_error;
+                return s->cfg.rom->early_data_error;
         if (n % 4)
                 return ROMLDR_ERR_INVALID;
         if ((rc = block_check(s, n, &s->flash_job.seq, s->flash_job.block_size)) != 0)
@@ -223,14 +217,14 @@ static int defl_data(struct romldr_server *s, size_t n)
         int rc;
 
         if (!s->flash_job.begun)
-                return s->rom->early_data_error;
+                return s->cfg.rom->early_data_error;
         if (s->flash_job.stream_over)
                 return FATAL;
         if ((rc = block_check(s, n, &s->flash_job.seq, s->flash_job.block_size)) != 0)
                 return rc;
         s->flash_job.left--;
-        rc = s->ops->inflate(s->ctx, s->packet + ROMLDR_HEADER + ROMLDR_BLOCK_HEADER,
-                             n - ROMLDR_BLOCK_HEADER, held_put, s);
+        rc = s->cfg.ops->inflate(s->cfg.chip, s->packet + ROMLDR_HEADER + ROMLDR_BLOCK_HEADER,
+                                 n - ROMLDR_BLOCK_HEADER, held_put, s);
         if (rc < 0)
                 return ROMLDR_ERR_INFLATE;
         s->flash_job.stream_over = rc == 1;
@@ -256,8 +250,8 @@ static int mem_data(struct romldr_server *s, size_t n)
         if (rc)
                 return rc;
         n -= ROMLDR_BLOCK_HEADER;
-        rc = s->ops->write_ram(s->ctx, s->mem_job.addr,
-                               s->packet + ROMLDR_HEADER + ROMLDR_BLOCK_HEADER, n);
+        rc = s->cfg.ops->write_ram(s->cfg.chip, s->mem_job.addr,
+                                   s->packet + ROMLDR_HEADER + ROMLDR_BLOCK_HEADER, n);
         s->mem_job.addr += (uint32_t)n;
         return rc < 0 ? FATAL : 0;
 }
@@ -269,10 +263,11 @@ static int write_reg(struct romldr_server *s, size_t n)
                 const uint32_t mask = word(s, 4 * i + 2);
                 uint32_t v = 0;
 
-                if (mask != UINT32_MAX && s->ops->read_word(s->ctx, word(s, 4 * i), &v) < 0)
+                if (mask != UINT32_MAX &&
+                    s->cfg.ops->read_word(s->cfg.chip, word(s, 4 * i), &v) < 0)
                         return FATAL;
                 v = (v & ~mask) | (word(s, 4 * i + 1) & mask);
-                if (s->ops->write_word(s->ctx, word(s, 4 * i), v) < 0)
+                if (s->cfg.ops->write_word(s->cfg.chip, word(s, 4 * i), v) < 0)
                         return FATAL;
         }
         return 0;
@@ -292,9 +287,9 @@ static int md5_of(struct romldr_server *s, uint32_t at, uint32_t size,
                 const uint32_t from = wrap(s, at);
                 uint32_t n = size < sizeof piece ? size : (uint32_t)sizeof piece;
 
-                if (n > s->flash->size - from)
-                        n = s->flash->size - from;
-                if ((rc = flash_read(s->flash, from, piece, n)) == 0)
+                if (n > s->cfg.flash->size - from)
+                        n = s->cfg.flash->size - from;
+                if ((rc = flash_read(s->cfg.flash, from, piece, n)) == 0)
                         rc = crypt_md5_update(&md5, piece, n);
                 at += n;
                 size -= n;
@@ -326,7 +321,7 @@ static void read_slow(struct romldr_server *s)
         bool bad = at > s->chip_size || ROMLDR_READ_SLOW > s->chip_size - at;
 
         for (uint32_t i = 0; i < ROMLDR_READ_SLOW && !bad; i++)
-                bad = flash_read(s->flash, wrap(s, at + i), s->reply + i, 1) < 0;
+                bad = flash_read(s->cfg.flash, wrap(s, at + i), s->reply + i, 1) < 0;
         answer(s, ROMLDR_READ_SLOW, bad ? ROMLDR_ERR_FAILED : 0, false);
 }
 
@@ -339,11 +334,11 @@ static void flash_over(struct romldr_server *s)
 
         answer(s, 0, complete ? 0 : ROMLDR_ERR_FAILED, true);
         if (reboot) {
-                s->ops->send(s->ctx, farewell, sizeof farewell);
+                s->cfg.send(s->cfg.ctx, farewell, sizeof farewell);
                 stop(s, ROMLDR_EV_REBOOT, 0);
         } else if (s->op == ROMLDR_FLASH_END) {
                 stop(s, ROMLDR_EV_LEFT, 0);
-                s->mode = s->rom->console ? CONSOLE : SILENT;
+                s->mode = s->cfg.rom->console ? CONSOLE : SILENT;
         }
 }
 
@@ -352,12 +347,12 @@ static int change_baud(struct romldr_server *s)
         static const uint8_t empty[] = { SLIP_END, SLIP_END };
         const uint32_t rate = word(s, 0);
 
-        if (rate == 0 && s->rom->rate_0_hangs)
+        if (rate == 0 && s->cfg.rom->rate_0_hangs)
                 return FATAL;
         answer(s, 0, 0, false);
         if (rate) {
-                s->ops->send(s->ctx, empty, sizeof empty);
-                s->ops->event(s->ctx, ROMLDR_EV_BAUD, rate);
+                s->cfg.send(s->cfg.ctx, empty, sizeof empty);
+                s->cfg.event(s->cfg.ctx, ROMLDR_EV_BAUD, rate);
         }
         return 0;
 }
@@ -371,7 +366,7 @@ static int command_special(struct romldr_server *s, uint8_t op)
                 answer(s, 0, 0, false);
                 return 0;
         case ROMLDR_READ_REG:
-                if (s->ops->read_word(s->ctx, word(s, 0), &s->value) < 0)
+                if (s->cfg.ops->read_word(s->cfg.chip, word(s, 0), &s->value) < 0)
                         return FATAL;
                 answer(s, 0, 0, false);
                 return 0;
@@ -384,7 +379,7 @@ static int command_special(struct romldr_server *s, uint8_t op)
                 read_slow(s);
                 return 0;
         case ROMLDR_SECURITY_INFO:
-                s->ops->security(s->ctx, s->reply);
+                s->cfg.ops->security(s->cfg.chip, s->reply);
                 answer(s, ROMLDR_SEC_LEN, 0, true);
                 return 0;
         case ROMLDR_FLASH_END:
@@ -413,7 +408,8 @@ static int command(struct romldr_server *s, uint8_t op, size_t n)
         case ROMLDR_DEFL_BEGIN:
                 keeps_reason = true;
                 rc = flash_begin(s, n);
-                if (rc == 0 && op == ROMLDR_DEFL_BEGIN && s->ops->inflate_begin(s->ctx) < 0)
+                if (rc == 0 && op == ROMLDR_DEFL_BEGIN &&
+                    s->cfg.ops->inflate_begin(s->cfg.chip) < 0)
                         rc = ROMLDR_ERR_FAILED;
                 break;
         case ROMLDR_FLASH_DATA:
@@ -464,7 +460,7 @@ static bool is_known(const struct romldr_server *s, uint8_t op)
         case ROMLDR_DEFL_END:
                 return true;
         case ROMLDR_SECURITY_INFO:
-                return s->rom->security_info;
+                return s->cfg.rom->security_info;
         case ROMLDR_MEM_BEGIN:
         case ROMLDR_MEM_DATA:
         case ROMLDR_MEM_END:
@@ -472,7 +468,7 @@ static bool is_known(const struct romldr_server *s, uint8_t op)
         case ROMLDR_WRITE_REG:
         case ROMLDR_READ_FLASH_SLOW:
         case ROMLDR_SPI_FLASH_MD5:
-                return !s->secure;
+                return !s->cfg.secure;
         default:
                 return false;
         }
@@ -543,7 +539,7 @@ static void console_input(struct romldr_server *s, const uint8_t *p, size_t n)
                 const size_t len = console_echo(s, p[i], out);
 
                 if (len)
-                        s->ops->send(s->ctx, out, len);
+                        s->cfg.send(s->cfg.ctx, out, len);
         }
 }
 

@@ -36,24 +36,34 @@ enum romldr_event {
 };
 
 /*
- * What the server needs of the chip around it. Every function gets ctx first. read_word and
- * write_word return a negative code for an address that makes the CPU trap.
+ * What the server needs of the chip around it; chip comes first. read_word and write_word return a
+ * negative code for an address that makes the CPU trap.
  */
 struct romldr_chip_ops {
-        void (*send)(void *ctx, const uint8_t *p, size_t n);
-        void (*event)(void *ctx, enum romldr_event event, uint32_t arg);
-        int (*read_word)(void *ctx, uint32_t addr, uint32_t *value);
-        int (*write_word)(void *ctx, uint32_t addr, uint32_t value);
-        int (*write_ram)(void *ctx, uint32_t addr, const uint8_t *p, size_t n);
-        void (*security)(void *ctx, uint8_t info[ROMLDR_SEC_LEN]);
+        int (*read_word)(void *chip, uint32_t addr, uint32_t *value);
+        int (*write_word)(void *chip, uint32_t addr, uint32_t value);
+        int (*write_ram)(void *chip, uint32_t addr, const uint8_t *p, size_t n);
+        void (*security)(void *chip, uint8_t info[ROMLDR_SEC_LEN]);
         /*
          * zlib streams. begin forgets the stream before. inflate consumes in and hands what comes
          * out to sink in pieces; returns 1 at the end of the stream, 0 for more, negative for bad
          * data or when sink failed.
          */
-        int (*inflate_begin)(void *ctx);
-        int (*inflate)(void *ctx, const uint8_t *in, size_t n,
+        int (*inflate_begin)(void *chip);
+        int (*inflate)(void *chip, const uint8_t *in, size_t n,
                        int (*sink)(void *arg, const uint8_t *p, size_t n), void *arg);
+};
+
+/* Everything is borrowed until the next init. */
+struct romldr_server_config {
+        const struct romldr_rom *rom;
+        const struct romldr_chip_ops *ops;
+        void *chip;
+        const struct flash *flash;
+        bool secure; /* the eFuse for secure download mode is set */
+        void (*send)(void *ctx, const uint8_t *p, size_t n); /* to the wire */
+        void (*event)(void *ctx, enum romldr_event event, uint32_t arg);
+        void *ctx;
 };
 
 /* An answer that is forced: the command is not carried out. */
@@ -67,17 +77,13 @@ struct romldr_refusal {
 struct romldr_server {
         struct romldr_refusal refusal; /* may be set at any time between two inputs */
         /* private: */
-        const struct romldr_rom *rom;
-        const struct romldr_chip_ops *ops;
-        void *ctx;
-        const struct flash *flash;
+        struct romldr_server_config cfg;
         struct slip_decoder slip;
         uint32_t chip_size; /* bytes, as SPI_SET_PARAMS said */
         uint32_t value;     /* of the last reply: stale unless READ_REG or SYNC */
         uint8_t op;         /* of the last known command */
         uint8_t error;      /* reason of the last failure: stale in some replies */
         uint8_t mode;
-        bool secure;
         uint8_t console_column;
         struct {
                 uint32_t addr; /* where the next byte goes */
@@ -93,13 +99,8 @@ struct romldr_server {
         uint8_t packet[ROMLDR_PACKET_MAX];               /* the same */
 };
 
-/*
- * The state after a reset into download mode. rom, ops, ctx and flash are borrowed until the next
- * init. secure: the eFuse for secure download mode is set.
- */
-void romldr_server_init(struct romldr_server *s, const struct romldr_rom *rom,
-                        const struct romldr_chip_ops *ops, void *ctx, const struct flash *flash,
-                        bool secure);
+/* The state after a reset into download mode. cfg is copied. */
+void romldr_server_init(struct romldr_server *s, const struct romldr_server_config *cfg);
 
 /* n bytes from the wire, in any pieces. Replies and events come through the callbacks meanwhile. */
 void romldr_server_input(struct romldr_server *s, const uint8_t *p, size_t n);

@@ -60,41 +60,6 @@ static void on_event(void *ctx, enum romldr_event event, uint32_t arg)
         (void)arg;
 }
 
-static int on_read(void *ctx, uint32_t addr, uint32_t *value)
-{
-        return sim_chip_read(&((struct board *)ctx)->chip, addr, value);
-}
-
-static int on_write(void *ctx, uint32_t addr, uint32_t value)
-{
-        return sim_chip_write(&((struct board *)ctx)->chip, addr, value);
-}
-
-static int on_ram(void *ctx, uint32_t addr, const uint8_t *p, size_t n)
-{
-        return sim_chip_write_ram(&((struct board *)ctx)->chip, addr, p, n);
-}
-
-static void on_security(void *ctx, uint8_t info[ROMLDR_SEC_LEN])
-{
-        sim_chip_security(&((struct board *)ctx)->chip, info);
-}
-
-static int on_inflate_begin(void *ctx)
-{
-        return sim_inflate_begin(&((struct board *)ctx)->chip.inflate);
-}
-
-static int on_inflate(void *ctx, const uint8_t *in, size_t n,
-                      int (*sink)(void *arg, const uint8_t *p, size_t n), void *arg)
-{
-        return sim_inflate_put(&((struct board *)ctx)->chip.inflate, in, n, sink, arg);
-}
-
-static const struct romldr_chip_ops ops = {
-        on_send, on_event, on_read, on_write, on_ram, on_security, on_inflate_begin, on_inflate,
-};
-
 static void *serve(void *arg)
 {
         struct board *b = arg;
@@ -137,8 +102,7 @@ static struct link *board_start(struct board *b)
 
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
         sim_chip_reset(&b->chip, true);
-        romldr_server_init(&b->server, b->chip.type->rom, &ops, b, &b->flash,
-                           sim_chip_fuse(&b->chip, b->chip.type->secure_download));
+        sim_chip_loader(&b->chip, &b->server, on_send, on_event, b);
         b->fd = fd[1];
         b->cut = false;
         assert_int_equal(pthread_create(&b->thread, NULL, serve, b), 0);

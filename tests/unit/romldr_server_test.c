@@ -72,41 +72,6 @@ static void on_event(void *ctx, enum romldr_event event, uint32_t arg)
                 sim_chip_rate(&b->chip, arg, true);
 }
 
-static int on_read(void *ctx, uint32_t addr, uint32_t *value)
-{
-        return sim_chip_read(&((struct bench *)ctx)->chip, addr, value);
-}
-
-static int on_write(void *ctx, uint32_t addr, uint32_t value)
-{
-        return sim_chip_write(&((struct bench *)ctx)->chip, addr, value);
-}
-
-static int on_ram(void *ctx, uint32_t addr, const uint8_t *p, size_t n)
-{
-        return sim_chip_write_ram(&((struct bench *)ctx)->chip, addr, p, n);
-}
-
-static void on_security(void *ctx, uint8_t info[ROMLDR_SEC_LEN])
-{
-        sim_chip_security(&((struct bench *)ctx)->chip, info);
-}
-
-static int on_inflate_begin(void *ctx)
-{
-        return sim_inflate_begin(&((struct bench *)ctx)->chip.inflate);
-}
-
-static int on_inflate(void *ctx, const uint8_t *in, size_t n,
-                      int (*sink)(void *arg, const uint8_t *p, size_t n), void *arg)
-{
-        return sim_inflate_put(&((struct bench *)ctx)->chip.inflate, in, n, sink, arg);
-}
-
-static const struct romldr_chip_ops ops = {
-        on_send, on_event, on_read, on_write, on_ram, on_security, on_inflate_begin, on_inflate,
-};
-
 /* eFuses and divider of the chips that were recorded. */
 static void as_recorded(struct bench *b)
 {
@@ -126,8 +91,7 @@ static void reset(struct bench *b)
 {
         sim_chip_reset(&b->chip, true);
         b->chip.clkdiv = b->chip.type == &sim_esp32 ? 0x15a : 0x152; /* as autobaud measured it */
-        romldr_server_init(&b->server, b->chip.type->rom, &ops, b, &b->flash,
-                           sim_chip_fuse(&b->chip, b->chip.type->secure_download));
+        sim_chip_loader(&b->chip, &b->server, on_send, on_event, b);
         b->out_len = 0;
         memset(b->events, 0, sizeof b->events);
 }
