@@ -45,6 +45,13 @@ same "one thread, same tree" a.txt one.txt
 batch conf.csv values.csv Fan 0x3000 --outdir a --json
 expect "--json" 0 '^\{"v": ?1,.*"devices": ?3,"made": ?0,"kept": ?3'
 
+printf 'n,namespace,\na,data,string\n' >blank.csv
+printf 'a\n"x\n\n  \ny"\n' >blankv.csv
+batch blank.csv blankv.csv B 0x3000 --outdir blank
+expect "blank lines inside quotes" 0 '1 devices'
+printf 'key,type,encoding,value\r\nn,namespace,,\r\na,data,string,"x\n\n  \ny"\r\n' >blank.want
+same "... are kept" blank/csv/B-1.csv blank.want
+
 # --- resuming
 rm a/bin/Fan-2.bin
 head -c 100 a/bin/Fan-3.bin >x && cp x a/bin/Fan-3.bin
