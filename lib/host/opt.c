@@ -276,7 +276,8 @@ static int parse_short(struct parser *ps, char *word)
                 char *glued = NULL;
                 int rc;
 
-                for (size_t t = 0; t < 3 && !found; t++)
+                /* the command's own letters come before the tool's */
+                for (size_t t = 3; t-- > 0 && !found;)
                         for (const struct opt *o = ps->tables[t]; o && o->name; o++)
                                 if (o->letter == *word) {
                                         found = o;
