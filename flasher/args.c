@@ -29,8 +29,22 @@ static int add(struct words *w, const char *word, size_t len)
         return 0;
 }
 
+/* esptool's short options of three characters. */
+static const char *long_name(const char *word)
+{
+        static const char *const names[][2] = { { "-fm", "--flash-mode" },
+                                                { "-ff", "--flash-freq" },
+                                                { "-fs", "--flash-size" } };
+
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+                if (!strcmp(word, names[i][0]))
+                        return names[i][1];
+        return word;
+}
+
 static int add_text(struct words *w, const char *word)
 {
+        word = long_name(word);
         return add(w, word, strlen(word));
 }
 
@@ -60,7 +74,8 @@ static int add_split(struct words *w, const char *p)
                         else
                                 word[n++] = *p;
                 }
-                rc = add(w, word, n);
+                word[n] = 0;
+                rc = add_text(w, word);
         }
         free(word);
         return rc;
@@ -136,19 +151,6 @@ static bool ends_with(const char *text, const char *end)
         return n >= strlen(end) && !strcmp(text + n - strlen(end), end);
 }
 
-/* esptool's short options of three characters. */
-static const char *long_name(const char *word)
-{
-        static const char *const names[][2] = { { "-fm", "--flash-mode" },
-                                                { "-ff", "--flash-freq" },
-                                                { "-fs", "--flash-size" } };
-
-        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-                if (!strcmp(word, names[i][0]))
-                        return names[i][1];
-        return word;
-}
-
 int args_expand(int *argc, char ***argv)
 {
         struct words w = { 0 };
@@ -165,7 +167,7 @@ int args_expand(int *argc, char ***argv)
                 else if (flashes && word[0] != '-' && ends_with(word, ".json"))
                         rc = add_json(&w, word);
                 else
-                        rc = add_text(&w, long_name(word));
+                        rc = add_text(&w, word);
         }
         *argc = w.n;
         *argv = w.at;

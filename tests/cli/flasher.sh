@@ -71,7 +71,7 @@ expect "overlap" 1 'share a sector'
 run flasher --chip esp32c3 merge-bin -f elf -o "$T/m" 0 "$img"
 expect "unknown format" 2 'raw, hex, uf2'
 run flasher --chip esp32c3 merge-bin -o "$T/app/m" 0 "$img"
-expect "a folder that is not there" 5
+expect "a folder that is not there" 1
 run flasher --chip esp32c3 merge-bin -o /dev/full 0 "$img"
 expect "a full disk" 5
 run flasher --chip esp32c3 merge-bin -f hex -o "$T/m.hex" 0x10000 "$img"
