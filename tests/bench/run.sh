@@ -133,3 +133,4 @@ batch "encrypted with one key" 2 --inputkey "$B/keyfile/keys/k.bin"
 batch "a key each" "" --keygen
 one_image
 memory
+bash tests/bench/flasher.sh
