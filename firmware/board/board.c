@@ -58,7 +58,7 @@ static void save_efuses(struct board *b)
         if (!b->efuse_path)
                 return;
         sim_chip_efuse_put(&b->chip, file);
-        if (file_save(b->efuse_path, file, b->chip.type->efuse_size, FILE_PUBLIC, &d) < 0)
+        if (file_save(b->efuse_path, file, b->chip.type->efuse_size, FILE_SECRET, &d) < 0)
                 tool_error("%s", diag_text(&d));
 }
 
@@ -385,12 +385,9 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 uint64_t board_due(const struct board *b)
 {
-        uint64_t due = line_due(&b->line);
+        uint64_t due = line_due(&b->line, b->cpu_busy);
         const uint64_t reset = sim_reset_due(&b->reset);
 
-        /* a busy ROM does not look at its input */
-        if (due <= b->now && b->cpu_busy > b->now)
-                due = b->cpu_busy;
         if (reset != UINT64_MAX)
                 due = earlier(due, reset * MS);
         if (b->button_until)
@@ -400,20 +397,26 @@ uint64_t board_due(const struct board *b)
         return due;
 }
 
+const char *board_mac_text(const struct board *b, char text[BOARD_MAC_TEXT])
+{
+        uint8_t m[6];
+
+        sim_chip_mac(&b->chip, m);
+        snprintf(text, BOARD_MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3],
+                 m[4], m[5]);
+        return text;
+}
+
 void board_status(const struct board *b, FILE *out)
 {
         struct json_writer w = { .out = out };
-        uint8_t mac[6];
-        char text[24];
+        char text[BOARD_MAC_TEXT];
 
-        sim_chip_mac(&b->chip, mac);
-        snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
-                 mac[4], mac[5]);
         json_open(&w, NULL, '{');
         json_uint(&w, "v", 1);
         json_uint(&w, "board", b->index);
         json_str(&w, "chip", b->cfg.type->name);
-        json_str(&w, "mac", text);
+        json_str(&w, "mac", board_mac_text(b, text));
         json_str(&w, "state", board_state_name(b->state));
         json_uint(&w, "rate", b->line.chip_rate);
         json_bool(&w, "button", b->button_until != 0);

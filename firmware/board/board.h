@@ -84,6 +84,9 @@ uint64_t board_due(const struct board *b);
 /* "drop=100", "rx-cut=5000", "nak=7/3/0/2": see vboard(1). Text of the complaint in d. */
 int board_fault(struct board *b, const char *spec, struct diag *d);
 
+#define BOARD_MAC_TEXT 18u /* bytes of "24:0a:c4:00:00:01" with its NUL */
+const char *board_mac_text(const struct board *b, char text[BOARD_MAC_TEXT]); /* returns text */
+
 /* One object of JSON, and the log's lines, oldest first. */
 void board_status(const struct board *b, FILE *out);
 void board_print_log(const struct board *b, FILE *out);

@@ -225,41 +225,47 @@ static int add_board(struct rack *r, const struct board_config *common, struct d
         return control_path ? add_control(r, b, d) : 0;
 }
 
+static void ready_json(const struct rack *r, const struct board *b)
+{
+        static const char *const kinds[] = { "pty", "tcp", "rfc2217" };
+        struct json_writer w = { .out = stdout };
+        char text[BOARD_MAC_TEXT];
+        bool first = true;
+
+        json_open(&w, NULL, '{');
+        json_uint(&w, "v", 1);
+        json_str(&w, "event", "ready");
+        json_uint(&w, "board", b->index);
+        json_str(&w, "chip", b->cfg.type->name);
+        json_str(&w, "mac", board_mac_text(b, text));
+        for (size_t k = 0; k < r->port_count; k++) {
+                if (r->ports[k]->board != b)
+                        continue;
+                if (first)
+                        json_str(&w, "port", r->ports[k]->name);
+                json_str(&w, kinds[r->ports[k]->kind], r->ports[k]->name);
+                first = false;
+        }
+        json_close(&w, '}');
+        putchar('\n');
+}
+
+static void ready_text(const struct rack *r, const struct board *b)
+{
+        char text[BOARD_MAC_TEXT];
+
+        printf("board %u ready: %s", b->index, board_mac_text(b, text));
+        for (size_t k = 0; k < r->port_count; k++)
+                if (r->ports[k]->board == b)
+                        printf(" %s", r->ports[k]->name);
+        putchar('\n');
+}
+
 /* One line a board: what a script needs to go on. False: standard output is lost. */
 static bool say_ready(const struct rack *r)
 {
-        for (size_t i = 0; i < r->count; i++) {
-                const struct board *b = r->boards[i];
-                struct json_writer w = { .out = stdout };
-                static const char *const kinds[] = { "pty", "tcp", "rfc2217" };
-                bool first = true;
-
-                if (json) {
-                        json_open(&w, NULL, '{');
-                        json_uint(&w, "v", 1);
-                        json_str(&w, "event", "ready");
-                        json_uint(&w, "board", b->index);
-                        json_str(&w, "chip", b->cfg.type->name);
-                } else {
-                        printf("board %zu ready:", i);
-                }
-                for (size_t k = 0; k < r->port_count; k++) {
-                        const struct port *p = r->ports[k];
-
-                        if (p->board != b)
-                                continue;
-                        if (json && first)
-                                json_str(&w, "port", p->name);
-                        if (json)
-                                json_str(&w, kinds[p->kind], p->name);
-                        else
-                                printf(" %s", p->name);
-                        first = false;
-                }
-                if (json)
-                        json_close(&w, '}');
-                putchar('\n');
-        }
+        for (size_t i = 0; i < r->count; i++)
+                (json ? ready_json : ready_text)(r, r->boards[i]);
         return fflush(stdout) == 0 && !ferror(stdout);
 }
 
@@ -328,6 +334,7 @@ static int run(int argc, char **argv)
         if (rc != STATUS_DONE)
                 return rc;
         interrupt_catch();
+        signal(SIGPIPE, SIG_IGN); /* whoever asked over the control socket may have gone */
         for (int64_t i = 0; i < count && rc >= 0; i++)
                 rc = add_board(&r, &cfg, &d);
         if (rc >= 0)

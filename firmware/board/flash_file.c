@@ -117,7 +117,7 @@ static int create(const char *path, uint32_t size, struct diag *d)
         if (!blank)
                 return diag_set(d, E_NOMEM, "%s: no memory for %u bytes", path, size);
         memset(blank, 0xff, size);
-        rc = file_save(path, blank, size, FILE_PUBLIC, d);
+        rc = file_save(path, blank, size, FILE_SECRET, d);
         free(blank);
         return rc;
 }

@@ -203,9 +203,9 @@ size_t line_host_get(struct line *l, uint8_t *out, size_t cap, uint64_t now)
         return n;
 }
 
-uint64_t line_due(const struct line *l)
+uint64_t line_due(const struct line *l, uint64_t chip_ready)
 {
-        const uint64_t in = l->in.flying ? l->in.lands_at : LINE_NEVER;
+        const uint64_t in = l->in.flying ? later(l->in.lands_at, chip_ready) : LINE_NEVER;
         const uint64_t out = l->out.flying ? l->out.lands_at : LINE_NEVER;
 
         return in < out ? in : out;

@@ -69,7 +69,10 @@ size_t line_room(const struct line *l);
 size_t line_chip_get(struct line *l, uint8_t *out, size_t cap, uint64_t now, uint64_t *when);
 size_t line_host_get(struct line *l, uint8_t *out, size_t cap, uint64_t now);
 
-/* When the next byte arrives at either end, LINE_NEVER if none is under way. */
-uint64_t line_due(const struct line *l);
+/*
+ * When the next byte arrives at either end, LINE_NEVER if none is under way. chip_ready: before
+ * that the chip does not look at its input.
+ */
+uint64_t line_due(const struct line *l, uint64_t chip_ready);
 
 #endif

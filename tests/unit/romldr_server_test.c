@@ -533,13 +533,12 @@ static void answers_the_probers_questions(void **state)
         ask(&sim_esp32);
 }
 
-/* Requests made by the client's own encoder; the reply's error, or -1 for silence. */
-static int request(struct bench *b, uint8_t op, const uint32_t *words, size_t n)
+/* What the server says to a frame of the client's own encoder: the error, or -1 for silence. */
+static int error_of(struct bench *b, uint8_t op, const uint8_t *out, long len)
 {
-        uint8_t out[SLIP_MAX(64)], frame[ROMLDR_PACKET_MAX];
+        uint8_t frame[ROMLDR_PACKET_MAX];
         struct romldr_client c;
         size_t used;
-        const long len = romldr_request_words(out, sizeof out, op, words, n);
 
         assert_true(len > 0);
         b->out_len = 0;
@@ -551,22 +550,18 @@ static int request(struct bench *b, uint8_t op, const uint32_t *words, size_t n)
         return c.reply.status ? c.reply.reason : 0;
 }
 
+static int request(struct bench *b, uint8_t op, const uint32_t *words, size_t n)
+{
+        uint8_t out[SLIP_MAX(64)];
+
+        return error_of(b, op, out, romldr_request_words(out, sizeof out, op, words, n));
+}
+
 static int block(struct bench *b, uint8_t op, uint32_t seq, const void *p, size_t n)
 {
         static uint8_t out[SLIP_MAX(ROMLDR_PACKET_MAX)];
-        uint8_t frame[ROMLDR_PACKET_MAX];
-        struct romldr_client c;
-        size_t used;
-        const long len = romldr_request_block(out, sizeof out, op, seq, p, n);
 
-        assert_true(len > 0);
-        b->out_len = 0;
-        romldr_server_input(&b->server, out, (size_t)len);
-        romldr_client_init(&c, frame, sizeof frame, ROMLDR_STATUS);
-        romldr_client_expect(&c, op);
-        if (romldr_client_feed(&c, b->out, b->out_len, &used) != 1)
-                return -1;
-        return c.reply.status ? c.reply.reason : 0;
+        return error_of(b, op, out, romldr_request_block(out, sizeof out, op, seq, p, n));
 }
 
 #define REQUEST(b, op, ...)                               \
