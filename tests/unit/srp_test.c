@@ -1,4 +1,4 @@
-/* SRP-6a against transcripts of Espressif's client and device code (../shared/golden/provisioning).
+/* SRP-6a against transcripts of Espressif's client and device code (tests/golden/provisioning).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,15 +17,6 @@
 #include "crypt/srp.h"
 #include "host/file.h"
 #include "host/json.h"
-
-static const char *golden_dir(void)
-{
-        const char *shared = getenv("FCTRY_SHARED");
-        static char dir[512];
-
-        snprintf(dir, sizeof dir, "%s/golden/provisioning", shared ? shared : "../shared");
-        return file_exists(dir) ? dir : NULL;
-}
 
 static long value(const cJSON *values, const char *name, uint8_t *out, size_t cap)
 {
@@ -95,20 +86,15 @@ static void test_transcripts(void **state)
 {
         static const char *const names[] = { "sec2-patch0-full", "sec2-patch1-full", "sec2-short-B",
                                              "sec2-short-u" };
-        const char *dir = golden_dir();
 
         (void)state;
-        if (!dir) {
-                print_message("# no transcripts beside the repository (../shared)\n");
-                skip();
-        }
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
                 struct diag d = { 0 };
                 char path[600];
                 cJSON *j;
                 const cJSON *session;
 
-                snprintf(path, sizeof path, "%s/%s.json", dir, names[i]);
+                snprintf(path, sizeof path, "tests/golden/provisioning/%s.json", names[i]);
                 j = json_load(path, &d);
                 assert_non_null(j);
                 session = cJSON_GetArrayItem(cJSON_GetObjectItem(j, "sessions"), 0);
