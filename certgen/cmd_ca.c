@@ -108,7 +108,7 @@ int cmd_ca(int argc, char **argv)
         free(issuing_uri);
         if (rc < 0)
                 return fail_diag(&d);
-        if (no_passphrase)
+        if (no_passphrase && !common.quiet)
                 tool_error("note: the keys in %s are not encrypted", plan.dir);
         say(plan.dir);
         return STATUS_DONE;

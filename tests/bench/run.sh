@@ -134,3 +134,4 @@ batch "a key each" "" --keygen
 one_image
 memory
 bash tests/bench/flasher.sh
+. tests/bench/certgen.sh
