@@ -6,7 +6,7 @@
 #include "base/crc32.h"
 #include "base/err.h"
 
-static void copy_parse(struct otadata_copy *c, const uint8_t *p)
+void otadata_copy_parse(struct otadata_copy *c, const uint8_t *p)
 {
         c->seq = le32_get(p + OTADATA_AT_SEQ);
         c->state = le32_get(p + OTADATA_AT_STATE);
@@ -18,8 +18,8 @@ int otadata_parse(struct otadata *o, const uint8_t *p, size_t n, struct diag *d)
 {
         if (n < OTADATA_LEN)
                 return diag_set(d, E_TRUNC, "otadata: %zu bytes, must be 0x%x", n, OTADATA_LEN);
-        copy_parse(&o->copy[0], p);
-        copy_parse(&o->copy[1], p + OTADATA_COPY);
+        otadata_copy_parse(&o->copy[0], p);
+        otadata_copy_parse(&o->copy[1], p + OTADATA_COPY);
         return 0;
 }
 
@@ -59,6 +59,13 @@ static int base_copy(const struct otadata *o)
         return first ? 0 : second ? 1 : -1;
 }
 
+uint64_t otadata_next_seq(uint32_t seq, unsigned slot, unsigned slots)
+{
+        const uint64_t first = (uint64_t)slot + 1;
+
+        return seq > first ? first + (seq - first + slots - 1) / slots * slots : first;
+}
+
 int otadata_switch(uint8_t *image, size_t n, unsigned slot, unsigned slots, unsigned *copy,
                    struct diag *d)
 {
@@ -74,8 +81,8 @@ int otadata_switch(uint8_t *image, size_t n, unsigned slot, unsigned slots, unsi
         if ((rc = otadata_parse(&o, image, n, d)) < 0)
                 return rc;
         base = base_copy(&o);
-        if (base >= 0 && o.copy[base].seq > seq)
-                seq += ((uint64_t)o.copy[base].seq - seq + slots - 1) / slots * slots;
+        if (base >= 0)
+                seq = otadata_next_seq(o.copy[base].seq, slot, slots);
         if (seq >= OTADATA_NONE)
                 return diag_set(
                         d, E_RANGE,

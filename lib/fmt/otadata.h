@@ -44,6 +44,9 @@ struct otadata {
         struct otadata_copy copy[2];
 };
 
+/* One record of OTADATA_RECORD bytes. */
+void otadata_copy_parse(struct otadata_copy *c, const uint8_t *p);
+
 /* Read both records of an otadata partition of n bytes. -E_TRUNC: fewer than OTADATA_LEN. */
 int otadata_parse(struct otadata *o, const uint8_t *p, size_t n, struct diag *d);
 
@@ -70,6 +73,11 @@ int otadata_slot(const struct otadata *o, unsigned slots);
  */
 int otadata_switch(uint8_t *image, size_t n, unsigned slot, unsigned slots, unsigned *copy,
                    struct diag *d);
+
+/* The smallest sequence number from seq on that stands for slot. slots > slot; may be above 32
+ * bits.
+ */
+uint64_t otadata_next_seq(uint32_t seq, unsigned slot, unsigned slots);
 
 /* "NEW", "PENDING_VERIFY", … or "unknown". */
 const char *otadata_state_name(uint32_t state);
