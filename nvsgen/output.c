@@ -18,8 +18,8 @@ int output_save(const char *path, const struct blob *data, enum file_mode mode, 
         char *dir = path_dir(path);
         int rc = dir ? 0 : diag_set(&d, E_NOMEM, "out of memory");
 
-        if (rc == 0 && strcmp(path, "-") != 0)
-                rc = file_mkdirs(dir, 0777, &d);
+        if (rc == 0 && strcmp(path, "-") != 0 && (rc = file_mkdirs(dir, 0777, &d)) == 0)
+                file_sweep(dir, NULL); /* what a killed run left may hold secrets */
         if (rc == 0)
                 rc = file_save(path, data->data, data->len, mode, &d);
         free(dir);

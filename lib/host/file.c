@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -133,7 +134,10 @@ struct file_writer {
         int fd;
         bool in_place; /* standard output or a device: no temporary */
         bool sync;
-        int error; /* errno of the first failure */
+        bool fresh;      /* the name may not be taken */
+        bool held;       /* signals wait until the temporary is gone */
+        sigset_t before; /* the mask to go back to */
+        int error;       /* errno of the first failure */
         char *path;
         char *temp;
         size_t fill;
@@ -155,18 +159,53 @@ static int write_all(int fd, const uint8_t *p, size_t n)
         return 0;
 }
 
-/* Where to write for path: the target of a symbolic link, so that the link itself stays. */
+/* The path that a symbolic link leads to, or NULL with errno: a link is read relative to its
+ * folder. */
+static char *link_target(const char *path)
+{
+        char target[PATH_MAX];
+        const ssize_t n = readlink(path, target, sizeof target);
+        char *dir = n < 0 ? NULL : path_dir(path);
+        char *out;
+
+        if (!dir)
+                return NULL;
+        target[(size_t)n < sizeof target ? (size_t)n : sizeof target - 1] = 0;
+        out = path_join(dir, target);
+        free(dir);
+        return out;
+}
+
+/*
+ * Where to write for path: the target of a symbolic link, there already or not, so that the link
+ * itself stays. NULL: errno says why.
+ */
 static char *resolve(const char *path)
 {
+        char *at = strdup(path);
         struct stat st;
-        char *real;
 
-        if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) {
-                real = realpath(path, NULL);
-                if (real)
-                        return real;
+        for (int i = 0; at && lstat(at, &st) == 0 && S_ISLNK(st.st_mode); i++) {
+                char *next = i < 40 ? link_target(at) : NULL; /* the kernel's own limit */
+
+                if (i == 40)
+                        errno = ELOOP;
+                free(at);
+                at = next;
         }
-        return strdup(path);
+        return at;
+}
+
+/* Ctrl-C and its like wait: a process that they end would leave its temporary behind. */
+static void hold_signals(sigset_t *before)
+{
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGHUP);
+        pthread_sigmask(SIG_BLOCK, &set, before);
 }
 
 static atomic_uint temp_serial;
@@ -192,8 +231,9 @@ static int open_temp(const char *path, enum file_mode mode, char **temp)
         return fd;
 }
 
-int file_writer_open(const char *path, enum file_mode mode, struct file_writer **out,
-                     struct diag *d)
+/* hold: signals wait while there is a temporary. */
+static int writer_open(const char *path, enum file_mode mode, bool hold, struct file_writer **out,
+                       struct diag *d)
 {
         struct file_writer *w = malloc(sizeof *w);
         struct stat st;
@@ -205,12 +245,14 @@ int file_writer_open(const char *path, enum file_mode mode, struct file_writer *
         w->fd = -1;
         w->in_place = false;
         w->sync = true;
+        w->fresh = false;
+        w->held = false;
         w->error = 0;
         w->fill = 0;
         w->temp = NULL;
         w->path = resolve(path);
         if (!w->path) {
-                rc = diag_set(d, E_NOMEM, "%s: no memory", path);
+                rc = fail(d, path, "create", errno);
                 goto fail;
         }
         if (strcmp(path, "-") == 0) {
@@ -224,6 +266,9 @@ int file_writer_open(const char *path, enum file_mode mode, struct file_writer *
                 w->in_place = true;
                 w->fd = open(w->path, O_WRONLY | O_CLOEXEC);
         } else {
+                if (hold)
+                        hold_signals(&w->before);
+                w->held = hold;
                 w->fd = open_temp(w->path, mode, &w->temp);
         }
         if (w->fd < 0) {
@@ -235,6 +280,12 @@ int file_writer_open(const char *path, enum file_mode mode, struct file_writer *
 fail:
         file_writer_abandon(w);
         return rc;
+}
+
+int file_writer_open(const char *path, enum file_mode mode, struct file_writer **out,
+                     struct diag *d)
+{
+        return writer_open(path, mode, false, out, d);
 }
 
 static void writer_flush(struct file_writer *w)
@@ -299,6 +350,20 @@ static int sync_dir_of(const char *path)
         return e == EACCES ? 0 : e;
 }
 
+/* rename, unless the name is taken: of two at once, one gets it. */
+static int rename_new(const char *from, const char *to)
+{
+        if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+                return 0;
+        if (errno != EINVAL && errno != ENOSYS)
+                return -1;
+        /* a file system that knows no such flag knows links */
+        if (link(from, to) < 0)
+                return -1;
+        unlink(from);
+        return 0;
+}
+
 int file_writer_commit(struct file_writer *w, struct diag *d)
 {
         int rc = 0;
@@ -312,7 +377,7 @@ int file_writer_commit(struct file_writer *w, struct diag *d)
                 if (close(w->fd) < 0 && !e)
                         e = errno;
                 w->fd = -1;
-                if (!e && rename(w->temp, w->path) < 0)
+                if (!e && (w->fresh ? rename_new(w->temp, w->path) : rename(w->temp, w->path)) < 0)
                         e = errno;
                 if (!e) {
                         free(w->temp);
@@ -333,6 +398,9 @@ int file_writer_commit(struct file_writer *w, struct diag *d)
 
 void file_writer_abandon(struct file_writer *w)
 {
+        sigset_t before;
+        bool held;
+
         if (!w)
                 return;
         if (w->fd >= 0 && w->fd != STDOUT_FILENO)
@@ -341,21 +409,18 @@ void file_writer_abandon(struct file_writer *w)
                 unlink(w->temp);
                 free(w->temp);
         }
+        before = w->before;
+        held = w->held;
         wipe(w->buf, sizeof w->buf);
         free(w->path);
         free(w);
+        if (held)
+                pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-static int save(const char *path, const void *data, size_t len, enum file_mode mode, bool sync,
-                struct diag *d)
+/* All of data into an open writer; commits it. */
+static int save(struct file_writer *w, const void *data, size_t len, struct diag *d)
 {
-        struct file_writer *w;
-        int rc = file_writer_open(path, mode, &w, d);
-
-        if (rc < 0)
-                return rc;
-        w->sync = sync;
-        writer_flush(w);
         if (len)
                 w->error = write_all(w->fd, data, len);
         return file_writer_commit(w, d);
@@ -363,13 +428,34 @@ static int save(const char *path, const void *data, size_t len, enum file_mode m
 
 int file_save(const char *path, const void *data, size_t len, enum file_mode mode, struct diag *d)
 {
-        return save(path, data, len, mode, true, d);
+        struct file_writer *w;
+        const int rc = writer_open(path, mode, true, &w, d);
+
+        return rc < 0 ? rc : save(w, data, len, d);
+}
+
+int file_save_new(const char *path, const void *data, size_t len, enum file_mode mode,
+                  struct diag *d)
+{
+        struct file_writer *w;
+        const int rc = writer_open(path, mode, true, &w, d);
+
+        if (rc < 0)
+                return rc;
+        w->fresh = true;
+        return save(w, data, len, d);
 }
 
 int file_save_fast(const char *path, const void *data, size_t len, enum file_mode mode,
                    struct diag *d)
 {
-        return save(path, data, len, mode, false, d);
+        struct file_writer *w;
+        const int rc = writer_open(path, mode, true, &w, d);
+
+        if (rc < 0)
+                return rc;
+        w->sync = false;
+        return save(w, data, len, d);
 }
 
 int file_save_at(int dir, const char *name, const void *data, size_t len, enum file_mode mode,
@@ -411,6 +497,18 @@ int file_sync_tree(const char *dir, struct diag *d)
         return rc;
 }
 
+/* A zombie, which a container without an init keeps for ever, has no program any more. */
+static bool process_runs(long pid)
+{
+        char exe[40];
+        char target[8];
+
+        if (access("/proc/self", F_OK) < 0)
+                return false;
+        snprintf(exe, sizeof exe, "/proc/%ld/exe", pid);
+        return readlink(exe, target, sizeof target) >= 0 || errno != ENOENT;
+}
+
 int file_sweep(const char *dir, struct diag *d)
 {
         DIR *dp = opendir(dir);
@@ -428,13 +526,8 @@ int file_sweep(const char *dir, struct diag *d)
                         continue;
                 /* the temporary of a running process is not ours to remove */
                 pid = strtol(e->d_name + strlen(TEMP_PREFIX), NULL, 10);
-                if (pid > 0 && access("/proc/self", F_OK) == 0) {
-                        char proc[40];
-
-                        snprintf(proc, sizeof proc, "/proc/%ld", pid);
-                        if (access(proc, F_OK) == 0)
-                                continue;
-                }
+                if (pid > 0 && process_runs(pid))
+                        continue;
                 unlinkat(dirfd(dp), e->d_name, 0);
         }
         closedir(dp);

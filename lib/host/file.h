@@ -24,8 +24,8 @@ void blob_free_secret(struct blob *b);
 
 /*
  * Read a whole file; "-" is standard input. The blob is returned (free with blob_free).
- * Errors: -E_NOTFOUND, -E_PERM, -E_TYPE (a folder), -E_IO (a read error), -E_NOSPACE (larger than limit
- * bytes), -E_NOMEM; d names the file and the remedy.
+ * Errors: -E_NOTFOUND, -E_PERM, -E_TYPE (a folder), -E_IO (a read error), -E_NOSPACE (larger than
+ * limit bytes), -E_NOMEM; d names the file and the remedy.
  */
 int file_load(const char *path, size_t limit, struct blob *out, struct diag *d);
 
@@ -37,10 +37,16 @@ enum file_mode {
 /*
  * Write a whole file so that path holds either what it held or all of data: a temporary in the
  * same directory (O_EXCL, O_NOFOLLOW), fsync, rename, fsync of the directory. "-" is standard
- * output. A symbolic link at path is followed once, so that the link stays; a device, FIFO or
- * socket is written in place. Errors: -E_PERM, -E_IO (with the reason: disk full, …).
+ * output. A symbolic link at path stays, its target is written; a device, FIFO or socket is
+ * written in place. SIGINT, SIGTERM and SIGHUP wait while there is a temporary. Errors: -E_PERM,
+ * -E_IO (with the reason: disk full, …).
  */
 int file_save(const char *path, const void *data, size_t len, enum file_mode mode, struct diag *d);
+
+/* The same for a file that replaces none: -E_EXISTS if there is one, also if it was made meanwhile.
+ */
+int file_save_new(const char *path, const void *data, size_t len, enum file_mode mode,
+                  struct diag *d);
 
 /*
  * The same without the two fsyncs, for thousands of files that one file_sync_tree() makes durable
@@ -51,7 +57,8 @@ int file_save_fast(const char *path, const void *data, size_t len, enum file_mod
                    struct diag *d);
 int file_sync_tree(const char *dir, struct diag *d);
 
-/* file_save_fast for name inside an open folder, with nothing followed and little to do per file. */
+/* file_save_fast for name inside an open folder, with nothing followed and little to do per file.
+ */
 int file_save_at(int dir, const char *name, const void *data, size_t len, enum file_mode mode,
                  struct diag *d);
 

@@ -38,33 +38,39 @@ int nvs_hmac_keyfile_load(const char *path, uint8_t key[NVS_HMAC_KEY_LEN], struc
         return rc;
 }
 
-static int save_new(const char *path, const void *data, size_t len, struct diag *d)
+/* 0 if a file holds these bytes already. */
+static int check_same(const char *path, const void *data, size_t len, struct diag *d)
 {
         struct blob old;
+        bool same;
+        int rc = file_load(path, FILE_LIMIT_KEY, &old, d);
+
+        if (rc < 0)
+                return rc;
+        same = old.len == len && bytes_equal_ct(old.data, data, len);
+        blob_free_secret(&old);
+        return same ? 0
+                    : diag_set(d, E_EXISTS,
+                               "%s: holds another key, which is not overwritten: choose another "
+                               "name or move it away",
+                               path);
+}
+
+static int save_new(const char *path, const void *data, size_t len, struct diag *d)
+{
+        struct diag why = { 0 };
         char *dir = path_dir(path);
-        int rc = -E_NOMEM;
+        int rc = dir ? file_mkdirs(dir, 0777, d) : diag_set(d, E_NOMEM, "out of memory");
 
-        if (!dir)
-                return diag_set(d, E_NOMEM, "out of memory");
-        if (file_exists(path)) {
-                bool same;
-
-                if ((rc = file_load(path, FILE_LIMIT_KEY, &old, d)) < 0)
-                        goto out;
-                same = old.len == len && !memcmp(old.data, data, len);
-                blob_free_secret(&old);
-                rc = same ? 0
-                          : diag_set(d, E_EXISTS,
-                                     "%s: holds another key, which is not overwritten: choose "
-                                     "another name or move it away",
-                                     path);
-                goto out;
-        }
-        if ((rc = file_mkdirs(dir, 0777, d)) == 0)
-                rc = file_save(path, data, len, FILE_SECRET, d);
-out:
+        if (rc == 0)
+                file_sweep(dir, NULL); /* what a killed run left is a key as well */
         free(dir);
-        return rc;
+        if (rc < 0)
+                return rc;
+        rc = file_save_new(path, data, len, FILE_SECRET, &why);
+        if (rc == -E_EXISTS)
+                return check_same(path, data, len, d);
+        return rc < 0 ? diag_set(d, -rc, "%s", diag_text(&why)) : 0;
 }
 
 int nvs_keyfile_save(const char *path, const struct nvs_keys *k, struct diag *d)

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -495,6 +496,7 @@ int tool_main(const struct tool *tool, int argc, char **argv)
 
         running = tool->name;
         the_tool = tool;
+        signal(SIGXFSZ, SIG_IGN); /* a file over the limit is an error as any other, not a death */
         ps.positionals = calloc((size_t)argc + 1, sizeof *ps.positionals);
         if (!ps.positionals)
                 return STATUS_STATION;

@@ -92,6 +92,44 @@ expect "a folder as input" 1 folder
 same "and that one too" <(echo old) old.bin
 [ -z "$(find . -name '*.tmp*' -o -name '.*' -type f)" ] && pass "no temporaries stay" || fail "no temporaries stay" "$(find . -type f)"
 
+ln -s later.bin dangling.bin && ln -s loop.bin loop.bin
+nvsgen -q in.csv dangling.bin 0x3000
+check "a link to no file yet stays" [ -L dangling.bin ]
+same "and its target is made" "$img" later.bin
+run nvsgen in.csv loop.bin 0x3000
+expect "a link to itself" 5 'loop.bin: cannot create: Too many'
+run sh -c 'ulimit -f 8; nvsgen in.csv old.bin 0x6000'
+expect "over the limit of a file's size" 5 'old.bin: cannot write: File too large'
+
+# interrupted: the file is the old one or the new one, and nothing else is there
+mkdir cut && for signal in INT TERM HUP; do
+        for i in 1 2 3 4 5 6 7 8 9; do
+                timeout -s $signal "0.0$i" nvsgen -q in.csv cut/out.bin 16M
+        done
+done
+run sh -c 'ls -A cut | grep -v "^out.bin$"'
+expect "a signal leaves nothing" 1
+for i in 1 2 3 4 5 6 7 8 9; do
+        timeout -s KILL "0.0$i" nvsgen -q in.csv cut/out.bin 16M
+done 2>/dev/null
+cp in.csv cut/.fctry-4194305-0.tmp # above the largest process number
+nvsgen -q in.csv cut/out.bin 16M
+run ls -A cut
+expect "the next run sweeps up behind one that was killed" 0 '^out.bin$'
+if [ "$(wc -l <stdout)" -eq 1 ]; then pass "all of it"; else fail "all of it" "$(cat stdout)"; fi
+same "and has its image" <(nvsgen -q in.csv - 16M) cut/out.bin
+for i in 1 2 3 4 5 6 7 8; do nvsgen -q in.csv cut/out.bin 0x3000 & done
+wait
+same "eight at once" "$img" cut/out.bin
+for n in 1 2 3 4 5 6; do
+        for i in 1 2 3 4; do nvsgen encrypt in.csv "cut/$n$i.bin" 0x3000 --keygen --keyfile "race$n" >/dev/null 2>&1 & done
+        wait
+done
+run sh -c 'for f in cut/??.bin; do nvsgen verify "$f" in.csv --key "keys/race$(echo "$f" | cut -c5).bin" || exit; done'
+expect "of several that make one key file, one does" 0
+run sh -c 'ls cut/??.bin | wc -l'
+expect "and only it makes an image" 0 '^6$'
+
 run stat -c %a out.bin
 expect "a plain image is its owner's" 0 '^600$'
 
