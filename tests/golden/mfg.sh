@@ -28,13 +28,14 @@ prepare() {
         args=$(sed -n 's/^(cd in && python3 mfg_gen\.py \(.*\))  *#.*$/\1/p' "$1/cmd")
 }
 
-tree() { (cd "$1" && find . -type f | sed 's,^\./,,' | grep -Ev "$ours" | grep -Ev "$theirs" | sort); }
+tree() { (cd "$1" && find . -type f | sed 's,^\./,,' | grep -Ev -e "$ours" | grep -Ev -e "$theirs" | sort); }
 
 # What the run made or changed, compared with expected/: names and bytes.
 compare() {
         local case=$1 f bad=
         [ -d "$case/in" ] && tree "$case/in" >"$T/inputs" || : >"$T/inputs"
         tree "$case/expected" >"$T/want"
+        [ -s "$T/want" ] || { echo "nothing is expected"; return 1; }
         tree "$T/w" | grep -Fxv -f "$T/inputs" >"$T/got"
         cmp -s "$T/want" "$T/got" || { diff "$T/want" "$T/got"; return 1; }
         while IFS= read -r f; do
