@@ -138,20 +138,18 @@ int session_chip(const struct chip **chip)
         return *chip ? 0 : usage_error("--chip: '%s' is none of %s", g.chip, chip_names());
 }
 
-static char *memory_path(void)
+/* Where rates are remembered; NULL if there is no home. */
+static const char *memory_path(void)
 {
+        static char path[4096];
         const char *state = getenv("XDG_STATE_HOME");
         const char *home = getenv("HOME");
-        char *dir;
-        char *path = NULL;
 
         if (state && *state)
-                return path_join(state, "fctry/rates");
-        if (!home || !(dir = path_join(home, ".local/state")))
-                return NULL;
-        path = path_join(dir, "fctry/rates");
-        free(dir);
-        return path;
+                snprintf(path, sizeof path, "%s/fctry/rates", state);
+        else if (home && *home)
+                snprintf(path, sizeof path, "%s/.local/state/fctry/rates", home);
+        return path[0] ? path : NULL;
 }
 
 int session_open(struct loader **l)
@@ -165,7 +163,6 @@ int session_open(struct loader **l)
                 .stub = g.no_stub ? NULL : g.stub,
         };
         struct diag d = { 0 };
-        char *memory;
         int before = 0;
         int rc;
 
@@ -180,14 +177,9 @@ int session_open(struct loader **l)
         cfg.before = (enum loader_before)before;
         cfg.baud = (unsigned)g.baud;
         cfg.attempts = (unsigned)g.attempts;
-        memory = memory_path();
-        cfg.baud_memory = memory;
+        cfg.baud_memory = memory_path();
         rc = loader_open(&cfg, l, &d);
-        if (rc < 0) {
-                free(memory);
-                return fail(g.port, &d);
-        }
-        return 0; /* memory lives as long as the session: until the process ends */
+        return rc < 0 ? fail(g.port, &d) : 0;
 }
 
 int session_close(struct loader *l, int status)
