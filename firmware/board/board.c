@@ -49,17 +49,15 @@ static void say(struct board *b, const void *p, size_t n)
                 note(b, "%zu bytes lost: nobody reads the port", n);
 }
 
-static void save_efuses(struct board *b)
+static int save_efuses(struct board *b, struct diag *d)
 {
         uint8_t file[SIM_EFUSE_MAX];
-        struct diag d = { 0 };
 
         b->chip.efuse_changed = false;
         if (!b->efuse_path)
-                return;
+                return 0;
         sim_chip_efuse_put(&b->chip, file);
-        if (file_save(b->efuse_path, file, b->chip.type->efuse_size, FILE_SECRET, &d) < 0)
-                tool_error("%s", diag_text(&d));
+        return file_save(b->efuse_path, file, b->chip.type->efuse_size, FILE_SECRET, d);
 }
 
 /* What the ROM loader's server wants of the board. */
@@ -86,8 +84,6 @@ static void on_command(struct board *b, uint8_t op, uint8_t error)
         else if (op != ROMLDR_READ_REG && op != ROMLDR_WRITE_REG && op != ROMLDR_READ_FLASH_SLOW)
                 note(b, "%s", romldr_op_name(op));
 }
-
-static void restart(struct board *b, enum sim_reset_cause cause, bool download);
 
 static void on_event(void *ctx, enum romldr_event event, uint32_t arg)
 {
@@ -157,43 +153,45 @@ static bool is_flash_busy(void *ctx)
         return b->now < b->flash_busy;
 }
 
+static int read_efuses(struct board *b, struct diag *d)
+{
+        struct blob file;
+        uint8_t mac[6];
+        int rc = file_load(b->efuse_path, FILE_LIMIT_KEY, &file, d);
+
+        if (rc < 0)
+                return rc;
+        if (file.len == b->chip.type->efuse_size)
+                sim_chip_efuse_get(&b->chip, file.data);
+        else
+                rc = diag_set(d, E_FORMAT,
+                              "%s: %zu bytes, but the eFuses of an %s are %u; give another file",
+                              b->efuse_path, file.len, b->chip.type->name,
+                              b->chip.type->efuse_size);
+        blob_free_secret(&file);
+        sim_chip_mac(&b->chip, mac);
+        if (rc == 0 && b->cfg.mac_given && memcmp(mac, b->cfg.mac, sizeof mac) != 0)
+                rc = diag_set(d, E_EXISTS,
+                              "%s: has another MAC, and eFuses do not change; leave --mac out or "
+                              "give another file",
+                              b->efuse_path);
+        return rc;
+}
+
 static int load_efuses(struct board *b, struct diag *d)
 {
         const struct board_config *cfg = &b->cfg;
-        struct blob file;
-        uint8_t mac[6];
         int rc;
 
-        if (!b->efuse_path || !file_exists(b->efuse_path)) {
+        if (!b->efuse_path || !file_exists(b->efuse_path))
                 sim_chip_blank_efuses(&b->chip, cfg->mac);
-        } else {
-                if ((rc = file_load(b->efuse_path, FILE_LIMIT_KEY, &file, d)) < 0)
-                        return rc;
-                if (file.len == b->chip.type->efuse_size)
-                        sim_chip_efuse_get(&b->chip, file.data);
-                else
-                        rc = diag_set(
-                                d, E_FORMAT,
-                                "%s: %zu bytes, but the eFuses of an %s are %u; give another file",
-                                b->efuse_path, file.len, b->chip.type->name,
-                                b->chip.type->efuse_size);
-                blob_free_secret(&file);
-                if (rc < 0)
-                        return rc;
-                sim_chip_mac(&b->chip, mac);
-                if (cfg->mac_given && memcmp(mac, cfg->mac, sizeof mac) != 0)
-                        return diag_set(d, E_EXISTS,
-                                        "%s: has another MAC, and eFuses do not change; leave "
-                                        "--mac out or give another file",
-                                        b->efuse_path);
-        }
+        else if ((rc = read_efuses(b, d)) < 0)
+                return rc;
         if (cfg->secure_download)
-                sim_chip_burn(&b->chip, b->chip.type->secure_download);
+                sim_chip_burn(&b->chip, cfg->type->secure_download);
         if (cfg->no_download)
-                sim_chip_burn(&b->chip, b->chip.type->no_download);
-        if (b->chip.efuse_changed)
-                save_efuses(b);
-        return 0;
+                sim_chip_burn(&b->chip, cfg->type->no_download);
+        return b->chip.efuse_changed ? save_efuses(b, d) : 0;
 }
 
 int board_init(struct board *b, unsigned index, const struct board_config *cfg, struct diag *d)
@@ -323,11 +321,24 @@ static void try_boot(struct board *b)
                 say(b, text,
                     strf(text, sizeof text, "invalid header: 0x%08x\r\n",
                          (unsigned)le32_get(head)));
-        } else if (!b->cfg.boot || b->cfg.boot(b->cfg.boot_ctx, b) < 0) {
-                b->next_boot = 0;
+                return;
+        }
+        b->next_boot = 0;
+        if (!b->cfg.boot || b->cfg.boot(b->cfg.boot_ctx, b) < 0) {
                 b->state = BOARD_DEAD;
                 note(b, "an image at 0x%x, and nothing here that runs it",
                      (unsigned)b->cfg.type->boot_offset);
+        }
+}
+
+static void keep_efuses(struct board *b)
+{
+        struct diag d = { 0 };
+
+        note(b, "eFuses burnt");
+        if (save_efuses(b, &d) < 0) {
+                note(b, "and not kept: see standard error");
+                tool_error("board %u: eFuses burnt, but not kept: %s", b->index, diag_text(&d));
         }
 }
 
@@ -344,10 +355,8 @@ static void hear(struct board *b)
                 b->now = when > b->cpu_busy ? when : b->cpu_busy;
                 if (b->state == BOARD_LOADER)
                         romldr_server_input(&b->server, buf, n);
-                if (b->chip.efuse_changed) {
-                        note(b, "eFuses burnt");
-                        save_efuses(b);
-                }
+                if (b->chip.efuse_changed)
+                        keep_efuses(b);
                 b->now = now;
         }
 }
