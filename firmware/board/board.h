@@ -24,8 +24,9 @@ struct board_config {
         bool mac_given;
         uint32_t rate; /* of the line at the start */
         bool pace;
-        bool flash_times; /* erasing and writing take as long as on silicon */
-        bool hold_boot;   /* the boot button is held down: every reset enters download mode */
+        bool flash_times;   /* erasing and writing take as long as on silicon */
+        bool reset_on_open; /* whenever somebody takes a port */
+        bool hold_boot;     /* the boot button is held down: every reset enters download mode */
         bool secure_download, no_download; /* eFuses to burn at the start */
         enum sim_reset_kind reset_kind;
         /* Runs the image on the flash: 0 if it does, negative if it cannot. NULL: nothing can. */

@@ -119,6 +119,7 @@ static int configure(struct board_config *cfg)
         *cfg = (struct board_config){ .pace = pace,
                                       .flash_times = flash_times,
                                       .hold_boot = hold_boot,
+                                      .reset_on_open = reset_on_open,
                                       .secure_download = secure_download,
                                       .no_download = no_download,
                                       .mac_given = mac };
@@ -162,7 +163,7 @@ static int add_port(struct rack *r, enum port_kind kind, const char *option, str
         if (!where || !r->ports[r->port_count])
                 rc = diag_set(d, E_NOMEM, "no memory for a port");
         else
-                rc = port_open(r->ports[r->port_count], kind, where, b, reset_on_open, d);
+                rc = port_open(r->ports[r->port_count], kind, where, b, d);
         if (rc < 0)
                 free(r->ports[r->port_count]);
         else

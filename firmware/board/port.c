@@ -103,14 +103,13 @@ static int tcp_listen(struct port *p, const char *where, struct diag *d)
 }
 
 int port_open(struct port *p, enum port_kind kind, const char *where, struct board *board,
-              bool reset_on_open, struct diag *d)
+              struct diag *d)
 {
         int rc;
 
         memset(p, 0, sizeof *p);
         p->kind = kind;
         p->board = board;
-        p->reset_on_open = reset_on_open;
         p->listener = p->fd = -1;
         rc = kind == PORT_PTY ? pty_open(p, where, d) : tcp_listen(p, where, d);
         if (rc < 0)
@@ -147,7 +146,7 @@ static void opened(struct port *p, uint64_t now)
 {
         p->open = true;
         p->out_len = 0;
-        if (p->reset_on_open)
+        if (p->board->cfg.reset_on_open)
                 board_reset(p->board, false, now);
 }
 

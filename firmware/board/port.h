@@ -16,8 +16,7 @@ enum port_kind { PORT_PTY, PORT_TCP, PORT_RFC2217 };
 struct port {
         enum port_kind kind;
         struct board *board; /* borrowed */
-        bool reset_on_open;
-        char name[160]; /* what esptool's --port takes */
+        char name[160];      /* what esptool's --port takes */
         /* private: */
         char *link;          /* pty: the symbolic link */
         int listener;        /* TCP */
@@ -34,7 +33,7 @@ struct port {
  * -E_EXISTS), else HOST:PORT (port 0: any). The board is borrowed until port_close.
  */
 int port_open(struct port *p, enum port_kind kind, const char *where, struct board *board,
-              bool reset_on_open, struct diag *d);
+              struct diag *d);
 void port_close(struct port *p);
 
 /* What poll(2) should wait for; fd -1: nothing. */

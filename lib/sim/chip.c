@@ -116,8 +116,13 @@ static void spi_run(struct sim_chip *c)
                 return;
         for (size_t i = 0; i < SPI_WORDS; i++)
                 le32_put(buf + 4 * i, reg_get(c, base + t->spi.w0 + 4 * (uint32_t)i));
-        sim_spinor_transfer(&c->nor, (uint8_t)reg_get(c, base + t->spi.user2),
-                            user & SPI_USR_ADDR ? addr : 0, buf, out_len, in, in_len);
+        sim_spinor_transfer(&c->nor,
+                            &(struct sim_spi){ .opcode = (uint8_t)reg_get(c, base + t->spi.user2),
+                                               .addr = user & SPI_USR_ADDR ? addr : 0,
+                                               .out = buf,
+                                               .out_len = out_len,
+                                               .in = in,
+                                               .in_len = in_len });
         memcpy(buf, in, in_len);
         for (size_t i = 0; i < (in_len + 3) / 4; i++)
                 *reg_slot(c, base + t->spi.w0 + 4 * (uint32_t)i, true) = le32_get(buf + 4 * i);

@@ -113,34 +113,33 @@ static uint8_t status(const struct sim_spinor *c, unsigned i)
 }
 
 /* Commands that change something: they need WREN before and clear it. */
-static void change(struct sim_spinor *c, uint8_t opcode, uint32_t addr, const uint8_t *out,
-                   size_t n)
+static void change(struct sim_spinor *c, const struct sim_spi *t)
 {
         if (!c->write_enabled)
                 return;
         c->write_enabled = false;
-        switch (opcode) {
+        switch (t->opcode) {
         case OP_WRITE_STATUS_1:
-                for (size_t i = 0; i < n && i < 2; i++)
-                        c->status[i] = out[i];
+                for (size_t i = 0; i < t->out_len && i < 2; i++)
+                        c->status[i] = t->out[i];
                 break;
         case OP_WRITE_STATUS_2:
-                c->status[1] = n ? out[0] : c->status[1];
+                c->status[1] = t->out_len ? t->out[0] : c->status[1];
                 break;
         case OP_WRITE_STATUS_3:
-                c->status[2] = n ? out[0] : c->status[2];
+                c->status[2] = t->out_len ? t->out[0] : c->status[2];
                 break;
         case OP_PAGE_PROGRAM:
-                program(c, addr, out, n);
+                program(c, t->addr, t->out, t->out_len);
                 break;
         case OP_ERASE_4K:
-                erase(c, addr, FLASH_SECTOR);
+                erase(c, t->addr, FLASH_SECTOR);
                 break;
         case OP_ERASE_32K:
-                erase(c, addr, 32u << 10);
+                erase(c, t->addr, 32u << 10);
                 break;
         case OP_ERASE_64K:
-                erase(c, addr, 64u << 10);
+                erase(c, t->addr, 64u << 10);
                 break;
         default:
                 flash_erase(c->flash, 0, c->flash->size);
@@ -148,17 +147,16 @@ static void change(struct sim_spinor *c, uint8_t opcode, uint32_t addr, const ui
         }
 }
 
-void sim_spinor_transfer(struct sim_spinor *c, uint8_t opcode, uint32_t addr, const uint8_t *out,
-                         size_t out_len, uint8_t *in, size_t in_len)
+void sim_spinor_transfer(struct sim_spinor *c, const struct sim_spi *t)
 {
-        const bool is_status = opcode == OP_READ_STATUS_1 || opcode == OP_READ_STATUS_2 ||
-                               opcode == OP_READ_STATUS_3;
+        const bool is_status = t->opcode == OP_READ_STATUS_1 || t->opcode == OP_READ_STATUS_2 ||
+                               t->opcode == OP_READ_STATUS_3;
 
-        memset(in, 0, in_len);
+        memset(t->in, 0, t->in_len);
         /* while it works, a chip answers status reads only */
         if (c->busy && c->busy(c->ctx) && !is_status)
                 return;
-        switch (opcode) {
+        switch (t->opcode) {
         case OP_WRITE_ENABLE:
         case OP_VOLATILE_ENABLE:
                 c->write_enabled = true;
@@ -167,24 +165,24 @@ void sim_spinor_transfer(struct sim_spinor *c, uint8_t opcode, uint32_t addr, co
                 c->write_enabled = false;
                 break;
         case OP_READ_STATUS_1:
-                memset(in, status(c, 0), in_len);
+                memset(t->in, status(c, 0), t->in_len);
                 break;
         case OP_READ_STATUS_2:
-                memset(in, status(c, 1), in_len);
+                memset(t->in, status(c, 1), t->in_len);
                 break;
         case OP_READ_STATUS_3:
-                memset(in, status(c, 2), in_len);
+                memset(t->in, status(c, 2), t->in_len);
                 break;
         case OP_RDID:
-                read_id(c, in, in_len);
+                read_id(c, t->in, t->in_len);
                 break;
         case OP_SFDP:
-                for (size_t i = 0; i < in_len; i++)
-                        in[i] = sfdp_byte(c, addr + (uint32_t)i);
+                for (size_t i = 0; i < t->in_len; i++)
+                        t->in[i] = sfdp_byte(c, t->addr + (uint32_t)i);
                 break;
         case OP_READ:
         case OP_FAST_READ:
-                read_array(c, addr, in, in_len);
+                read_array(c, t->addr, t->in, t->in_len);
                 break;
         case OP_WRITE_STATUS_1:
         case OP_WRITE_STATUS_2:
@@ -195,7 +193,7 @@ void sim_spinor_transfer(struct sim_spinor *c, uint8_t opcode, uint32_t addr, co
         case OP_ERASE_64K:
         case OP_ERASE_CHIP:
         case OP_ERASE_CHIP_2:
-                change(c, opcode, addr, out, out_len);
+                change(c, t);
                 break;
         default: /* unique id, deep sleep, reset: nothing to see */
                 break;

@@ -18,12 +18,20 @@ struct sim_spinor {
 
 void sim_spinor_init(struct sim_spinor *c, const struct flash *flash);
 
+/* One transaction on the bus. */
+struct sim_spi {
+        uint8_t opcode;
+        uint32_t addr;      /* 24 bits; ignored by commands without one */
+        const uint8_t *out; /* bytes to the chip */
+        size_t out_len;
+        uint8_t *in; /* room for bytes from it */
+        size_t in_len;
+};
+
 /*
- * One transaction: opcode, address (24 bits; ignored by commands without one), out bytes to the
- * chip, in bytes from it. An opcode that the chip does not have reads as zeros. Commands, status
- * bits and identification as in the GigaDevice GD25Q datasheets (manufacturer C8).
+ * An opcode that the chip does not have reads as zeros. Commands, status bits and identification as
+ * in the GigaDevice GD25Q datasheets (manufacturer C8).
  */
-void sim_spinor_transfer(struct sim_spinor *c, uint8_t opcode, uint32_t addr, const uint8_t *out,
-                         size_t out_len, uint8_t *in, size_t in_len);
+void sim_spinor_transfer(struct sim_spinor *c, const struct sim_spi *t);
 
 #endif

@@ -145,8 +145,20 @@ static uint32_t ask(struct sim_spinor *c, uint8_t opcode, uint32_t addr, size_t 
 {
         uint8_t in[4] = { 0 };
 
-        sim_spinor_transfer(c, opcode, addr, NULL, 0, in, n);
+        sim_spinor_transfer(
+                c, &(struct sim_spi){ .opcode = opcode, .addr = addr, .in = in, .in_len = n });
         return le32_get(in);
+}
+
+static void put(struct sim_spinor *c, uint8_t opcode, uint32_t addr, const char *text, size_t n)
+{
+        uint8_t in[1];
+
+        sim_spinor_transfer(c, &(struct sim_spi){ .opcode = opcode,
+                                                  .addr = addr,
+                                                  .out = (const uint8_t *)text,
+                                                  .out_len = n,
+                                                  .in = in });
 }
 
 static void flash_chip(void **state)
@@ -154,7 +166,6 @@ static void flash_chip(void **state)
         (void)state;
         struct flash f;
         struct sim_spinor c;
-        uint8_t page[8];
 
         memset(image, 0, sizeof image);
         assert_int_equal(flash_ram_init(&f, image, sizeof image), 0);
@@ -171,12 +182,12 @@ static void flash_chip(void **state)
                     image[0x2000] == 0);
         assert_int_equal(ask(&c, 0x05, 0, 1), 0);
         ask(&c, 0x06, 0, 0);
-        sim_spinor_transfer(&c, 0x02, 0x10fc, (const uint8_t *)"12345678", 8, page, 0);
+        put(&c, 0x02, 0x10fc, "12345678", 8);
         assert_memory_equal(image + 0x10fc, "1234", 4); /* wraps in its page */
         assert_memory_equal(image + 0x1000, "5678", 4);
         assert_int_equal(ask(&c, 0x03, 0x10fc, 4), 0x34333231);
         ask(&c, 0x06, 0, 0);
-        sim_spinor_transfer(&c, 0x01, 0, (const uint8_t *)"\x1c\x02", 2, page, 0);
+        put(&c, 0x01, 0, "\x1c\x02", 2);
         assert_int_equal(ask(&c, 0x05, 0, 1), 0x1c);
         assert_int_equal(ask(&c, 0x35, 0, 1), 0x02);
         c.busy = busy;
