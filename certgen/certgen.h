@@ -79,9 +79,14 @@ int fail_diag(const struct diag *d);
 /* One device issued: a line on stdout (JSON with --json). */
 void print_device(const struct issue_device *dev);
 
-/* "dns:…" and "ip:…" added to san; the texts live as long as the process. 0 or -E_NOMEM. */
+/* "dns:…", "ip:…" and others as they are, into san. Returned: server_names_free, in any case. 0 or
+ * -E_NOMEM. */
 int server_names(const struct opt_list *names, const struct opt_list *addresses,
-                 struct opt_list *san);
+                 const struct opt_list *others, struct opt_list *san);
+void server_names_free(struct opt_list *san);
+
+/* A word to the operator if group or others may look into a folder with keys. */
+void note_open_folder(const char *dir);
 
 /* One certificate into cfg->folder, which is made. */
 int issue_one(struct issue_config *cfg, struct issue_device *dev, struct diag *d);

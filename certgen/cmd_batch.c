@@ -115,6 +115,7 @@ static int run(struct batch_config *cfg, struct device_list *list, struct batch_
         cfg->issue.folder = folder;
         if ((rc = file_mkdirs(folder, 0700, d)) == 0 && (rc = file_sweep(folder, d)) == 0 &&
             (rc = file_sweep(out_dir, d)) == 0 && (rc = cert_batch_open(cfg, &b, d)) == 0) {
+                note_open_folder(folder);
                 rc = list ? device_list_each(list, b, d) : add_numbered(b, d);
                 if (rc == 0)
                         rc = cert_batch_finish(b, counts, d);

@@ -9,13 +9,13 @@
 #include "host/report.h"
 
 static const char *cn;
-static const char *out_dir = ".";
+static const char *out_dir = "devices";
 static bool reissue, chain;
 static bool stdout_key;
 
 const struct opt device_options[] = {
         { 0, "cn", OPT_STR, &cn, "NAME", "the device's common name, like SO-000001", 0 },
-        { 'o', "out", OPT_STR, &out_dir, "DIR", "folder for NAME.crt and NAME.key (.)", 0 },
+        { 'o', "out", OPT_STR, &out_dir, "DIR", "folder for NAME.crt and NAME.key (devices)", 0 },
         SHAPE_OPTIONS,
         PROV_OPTIONS,
         { 0, "chain", OPT_FLAG, &chain, NULL, "put the CA's certificate behind the device's (PEM)",

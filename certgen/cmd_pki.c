@@ -80,6 +80,7 @@ static int make_identity(const struct identity *id, struct ca *ca, const char *d
 {
         const char *host = dns.count ? dns.items[0] : ip.items[0];
         const bool server = strcmp(id->profile, "server") == 0;
+        const struct opt_list none = { 0 };
         struct opt_list san = { 0 };
         struct profile profile = { 0 };
         struct issue_config cfg = {
@@ -92,7 +93,7 @@ static int make_identity(const struct identity *id, struct ca *ca, const char *d
 
         snprintf(name, sizeof name, "%s%s", id->prefix, server ? host : "");
         dev.cn = name;
-        if (rc == 0 && server && server_names(&dns, &ip, &san) < 0)
+        if (rc == 0 && server && server_names(&dns, &ip, &none, &san) < 0)
                 rc = diag_set(d, E_NOMEM, "no memory");
         cfg.san = san.items;
         cfg.san_count = san.count;
@@ -101,6 +102,7 @@ static int make_identity(const struct identity *id, struct ca *ca, const char *d
         if (rc == 0)
                 print_device(&dev);
         issue_device_clear(&dev);
+        server_names_free(&san);
         return rc;
 }
 

@@ -306,6 +306,10 @@ static int aws_next(bool sni, struct diag *d)
                 "   aws iot create-policy --policy-name %s --policy-document file://policy.json\n"
                 "2. The CA (the issuing one: AWS wants the CA that signs):\n",
                 policy);
+        if (!sni && !code)
+                fputs("   aws iot get-registration-code --query registrationCode --output text\n"
+                      "   certgen register aws --code CODE        (makes verification.pem)\n",
+                      p.f);
         if (sni)
                 fputs("   aws iot register-ca-certificate --certificate-mode SNI_ONLY "
                       "--ca-certificate file://ca.pem \\\n"
@@ -341,9 +345,9 @@ static int register_aws(struct ca *ca, struct diag *d)
         struct piece p;
         int rc;
 
-        if ((rc = save_ca(ca, "ca.pem", d)) < 0 || (!sni && (rc = save_verification(ca, d)) < 0) ||
-            (rc = save_jitp(d)) < 0 || (rc = save_policy(d)) < 0 ||
-            (rc = cert_pem(ca->cert, &pem, d)) < 0)
+        if ((rc = save_ca(ca, "ca.pem", d)) < 0 ||
+            (!sni && code && (rc = save_verification(ca, d)) < 0) || (rc = save_jitp(d)) < 0 ||
+            (rc = save_policy(d)) < 0 || (rc = cert_pem(ca->cert, &pem, d)) < 0)
                 return rc;
         l.ca_pem = (const char *)pem.data;
         if ((rc = piece_open(&p, d)) == 0) {
@@ -457,9 +461,6 @@ int cmd_register(int argc, char **argv)
                 return usage_error("'%s': aws, azure, mosquitto or rainmaker", argv[0]);
         if (strcmp(mode, "default") != 0 && strcmp(mode, "sni-only") != 0)
                 return usage_error("--mode: default or sni-only");
-        if (i == 0 && !code && !strcmp(mode, "default"))
-                return usage_error("aws wants proof of the CA's key: --code with the output of"
-                                   " 'aws iot get-registration-code', or --mode sni-only");
         out_dir = out_dir ? out_dir : argv[0];
         from = common_ca();
         rc = ca_open(&from, time(NULL), &ca, &d);

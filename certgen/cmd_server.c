@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/err.h"
 #include "certgen.h"
@@ -26,31 +27,56 @@ const struct opt server_options[] = {
         { 0 },
 };
 
-int server_names(const struct opt_list *names, const struct opt_list *addresses,
-                 struct opt_list *san)
+/* One more name: prefix and text. */
+static int add_name(struct opt_list *san, const char *prefix, const char *text)
 {
-        const struct opt_list *lists[] = { names, addresses };
-        static const char *const prefixes[] = { "dns", "ip" };
+        const char **grown = realloc(san->items, (san->count + 1) * sizeof *grown);
+        char *name;
 
-        for (size_t k = 0; k < 2; k++)
-                for (size_t i = 0; i < lists[k]->count; i++) {
-                        const char **grown = realloc(san->items, (san->count + 1) * sizeof *grown);
-                        char *text;
-
-                        if (!grown)
-                                return -E_NOMEM;
-                        san->items = grown;
-                        if (asprintf(&text, "%s:%s", prefixes[k], lists[k]->items[i]) < 0)
-                                return -E_NOMEM;
-                        san->items[san->count++] =
-                                text; /* lives as long as the process, like all of the list */
-                }
+        if (!grown)
+                return -E_NOMEM;
+        san->items = grown;
+        if (asprintf(&name, "%s%s", prefix, text) < 0)
+                return -E_NOMEM;
+        san->items[san->count++] = name;
         return 0;
+}
+
+int server_names(const struct opt_list *names, const struct opt_list *addresses,
+                 const struct opt_list *others, struct opt_list *san)
+{
+        const struct opt_list *lists[] = { names, addresses, others };
+        static const char *const prefixes[] = { "dns:", "ip:", "" };
+
+        for (size_t k = 0; k < 3; k++)
+                for (size_t i = 0; i < lists[k]->count; i++)
+                        if (add_name(san, prefixes[k], lists[k]->items[i]) < 0)
+                                return -E_NOMEM;
+        return 0;
+}
+
+void server_names_free(struct opt_list *san)
+{
+        for (size_t i = 0; i < san->count; i++)
+                free((char *)(uintptr_t)san->items[i]);
+        free(san->items);
+        *san = (struct opt_list){ 0 };
+}
+
+void note_open_folder(const char *dir)
+{
+        struct stat st;
+
+        if (!common.quiet && stat(dir, &st) == 0 && st.st_mode & 077)
+                tool_error("note: %s may be read by others; chmod 700 %s", dir, dir);
 }
 
 int issue_one(struct issue_config *cfg, struct issue_device *dev, struct diag *d)
 {
         int rc = file_mkdirs(cfg->folder, 0700, d);
+
+        if (rc == 0)
+                note_open_folder(cfg->folder);
 
         if (rc == 0)
                 rc = file_sweep(cfg->folder, d);
@@ -62,6 +88,7 @@ int issue_one(struct issue_config *cfg, struct issue_device *dev, struct diag *d
 int cmd_server(int argc, char **argv)
 {
         struct profile profile = { 0 };
+        struct opt_list san = { 0 };
         struct issue_config cfg = { .profile = &profile,
                                     .folder = out_dir,
                                     .reissue = reissue,
@@ -82,10 +109,10 @@ int cmd_server(int argc, char **argv)
                 return usage_error("--name: a file name without folder; --out gives the folder");
         if (!dev.cn)
                 dev.cn = dns.count ? dns.items[0] : ip.items[0];
-        if (server_names(&dns, &ip, &shape.san) < 0)
+        if (server_names(&dns, &ip, &shape.san, &san) < 0)
                 return STATUS_STATION;
-        cfg.san = shape.san.items;
-        cfg.san_count = shape.san.count;
+        cfg.san = san.items;
+        cfg.san_count = san.count;
         cfg.ca = &ca;
         from = common_ca();
         if ((rc = cn_check(dev.cn, &d)) == 0 && (rc = shape_profile("server", &profile, &d)) == 0 &&
@@ -94,6 +121,7 @@ int cmd_server(int argc, char **argv)
         if (rc == 0)
                 print_device(&dev);
         issue_device_clear(&dev);
+        server_names_free(&san);
         ca_close(&ca);
         profile_free(&profile);
         return rc < 0 ? fail_diag(&d) : STATUS_DONE;

@@ -12,12 +12,12 @@
 #include "host/report.h"
 
 static const char *cn;
-static const char *out_dir = ".";
+static const char *out_dir = "devices";
 static const char *allow;
 static bool any_cn, reissue, chain;
 
 const struct opt sign_options[] = {
-        { 'o', "out", OPT_STR, &out_dir, "DIR", "folder for the certificates (.)", 0 },
+        { 'o', "out", OPT_STR, &out_dir, "DIR", "folder for the certificates (devices)", 0 },
         { 0, "cn", OPT_STR, &cn, "NAME",
           "the device expected (default: the name of the request's file)", 0 },
         { 0, "any-cn", OPT_FLAG, &any_cn, NULL, "take the common name of the request as it is", 0 },

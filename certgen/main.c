@@ -1,4 +1,6 @@
 /* certgen: the fleet's identities. */
+#include <sys/resource.h>
+
 #include "certgen.h"
 #include "host/pool.h"
 
@@ -73,6 +75,8 @@ static const struct tool tool = {
 
 int main(int argc, char **argv)
 {
+        /* a core file would hold keys */
+        setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
         interrupt_catch();
         return tool_main(&tool, argc, argv);
 }

@@ -78,14 +78,18 @@ static int key_place(const struct ca_source *from, char **out, struct diag *d)
 
 int ca_open_index(const struct ca_source *from, struct cert_index **out, struct diag *d)
 {
-        char *path = from->index ? strdup(from->index) : ca_path(from, "index.sqlite");
+        /* a CA from elsewhere has its index beside its certificate, made with the first one that it
+         * signs */
+        char *dir = from->cert ? path_dir(from->cert) : strdup(from->dir);
+        char *path = from->index ? strdup(from->index)
+                     : dir       ? path_join(dir, "index.sqlite")
+                                 : NULL;
         int rc;
 
         *out = NULL;
-        if (!path)
-                return diag_set(d, E_NOMEM, "no memory");
-        /* a CA from elsewhere gets its index with the first certificate */
-        rc = cert_index_open(path, from->cert != NULL, out, d);
+        rc = path ? cert_index_open(path, from->cert != NULL, out, d)
+                  : diag_set(d, E_NOMEM, "no memory");
+        free(dir);
         free(path);
         return rc;
 }

@@ -22,7 +22,7 @@ struct ca_source {
         const char *cert; /* NULL: dir/issuing.crt */
         const char
                 *key; /* path or pkcs11: URI; NULL: dir/issuing.key, or what dir/issuing.uri says */
-        const char *index;             /* NULL: dir/index.sqlite */
+        const char *index;             /* NULL: index.sqlite beside cert, or in dir */
         const char *module;            /* the token's PKCS#11 library; NULL: the system's default */
         struct passphrase_source pass; /* passphrase of the key, or PIN of the token */
 };

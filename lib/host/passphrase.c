@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "host/pool.h"
 
 /* Reads fd to its first line end or its end, a byte at a time: what follows belongs to someone
  * else. */
@@ -25,8 +26,10 @@ static int read_line(int fd, const char *what, struct blob *out, struct diag *d)
                 uint8_t c;
                 const ssize_t n = read(fd, &c, 1);
 
-                if (n < 0 && errno == EINTR)
+                if (n < 0 && errno == EINTR && !interrupted())
                         continue;
+                if (n < 0 && errno == EINTR)
+                        return diag_set(d, E_CANCELLED, "interrupted");
                 if (n < 0)
                         return diag_set(d, E_IO, "%s: cannot be read: %s", what, strerror(errno));
                 if (n == 0 || c == '\n')

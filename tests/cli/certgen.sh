@@ -221,8 +221,10 @@ for f in ca.crt server.crt server.key update_cert.pem update_key.pem client.crt 
         [ -s bench/$f ] || fail "pki makes $f"
 done
 check "keys of the bench are secret" test "$(stat -c %a bench/server.key bench/mqtt_certs/client.key | tr '\n' ' ')" = "600 600 "
-run $CG register aws
-expect "register aws wants the code" 2 'get-registration-code'
+run $CG register aws --out aws-nocode
+expect "register aws without the code" 0
+check "says how to get it" grep -q 'get-registration-code' aws-nocode/NEXT.txt
+check "and makes no verification certificate" test ! -e aws-nocode/verification.pem
 run $CG register aws --code 0123456789abcdef
 expect "register aws" 0 'NEXT.txt'
 check "verification certificate" sh -c 'openssl verify -CAfile ca/ca.crt aws/verification.pem && openssl x509 -in aws/verification.pem -noout -subject | grep -q 0123456789abcdef'
@@ -263,6 +265,29 @@ run $CG device --cn V-2 --prov --service-name "$(printf 'x%.0s' $(seq 30))" --ou
 expect "a service name BLE cannot carry" 1 'holds 29'
 run $CG device --cn V-2 --transport ble --out dev
 expect "provisioning options want --prov" 2
+
+if command -v zbarimg >/dev/null; then
+        pop=$(sed -n 's/.*"pop": "\([^"]*\)".*/\1/p' dev/V-1.prov)
+        check "a scanner reads the QR picture" test "$(zbarimg -q --raw dev/V-1.qr.png)" = \
+                "{\"ver\":\"v1\",\"name\":\"PROV_V-1\",\"username\":\"wifiprov\",\"pop\":\"$pop\",\"transport\":\"ble\"}"
+else
+        skip "a scanner reads the QR picture" "zbarimg is not installed"
+fi
+
+# the terminal: asked twice, nothing shown
+if command -v script >/dev/null; then
+        (sleep 1; echo geheim; sleep 1; echo geheim; sleep 1) | script -qec "certgen -q ca tty-ca" tty.txt >/dev/null 2>&1
+        check "a passphrase typed twice makes a CA" test -e tty-ca/ca.crt
+        check "what was typed is not shown" sh -c '! grep -q geheim tty.txt'
+        check "it is the passphrase" openssl pkey -in tty-ca/root.key -passin pass:geheim -noout
+        (sleep 1; echo geheim; sleep 1; echo gehiem; sleep 1) | script -qec "certgen -q ca tty-no" tty.txt >/dev/null 2>&1
+        check "typed differently: no CA" test ! -e tty-no/ca.crt
+else
+        skip "a passphrase from the terminal" "no script(1)"
+fi
+mkdir wide && chmod 755 wide
+run certgen --passphrase-file pass device --cn W-1 --out wide
+expect "a folder that others may read is said" 0 'may be read by others'
 
 # lost output
 run sh -c 'certgen list >/dev/full'

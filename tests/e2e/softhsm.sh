@@ -69,6 +69,13 @@ expect "another key of the token" 4 'does not belong'
 run $CG ca --token 'pkcs11:token=factory;object=ed' --key ed25519 no-ca
 expect "ed25519 in a token" 1 'ed25519'
 check "nothing half-made" sh -c '[ ! -e no-ca/ca.crt ] && [ -z "$(ls no 2>/dev/null)" ]'
+# shellcheck disable=SC2046,SC2086
+if ${CC:-cc} -shared -fPIC $(pkg-config --cflags p11-kit-1) -o locked.so "$TOP/tests/e2e/locked_token.c" 2>cc.err; then
+        run certgen -q --module "$T/locked.so" --passphrase-file pin ca --token 'pkcs11:token=locked' no-ca
+        expect "a locked PIN" 5 'PIN of the token is locked'
+else
+        skip "a locked PIN" "the module of the test cannot be built: $(head -1 cc.err)"
+fi
 rm -rf tokens/*
 run $CG device --ca ca --cn T-9 --out no
 expect "the token was pulled out" 1 'is not there'
