@@ -51,7 +51,14 @@ static void serial_flush(struct link *l)
         ioctl(l->fd, TCFLSH, TCIFLUSH);
 }
 
+/* A pseudo terminal stays open at its other end, so the mark would outlive us. */
+static void serial_close(struct link *l)
+{
+        ioctl(l->fd, TIOCNXCL);
+}
+
 static const struct link_ops serial = {
+        .close = serial_close,
         .lines = serial_lines,
         .baud = serial_baud,
         .flush = serial_flush,
