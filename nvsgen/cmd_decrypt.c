@@ -14,18 +14,13 @@ static bool quiet;
 /* The image must be an encrypted one before, and readable afterwards. */
 static int check_before(const char *input, const struct blob *image, struct report *r)
 {
-        const uint32_t pages = nvs_page_count(image->len);
         struct nvs_walk walk;
         struct nvs_item item;
-        struct nvs_page page;
-        bool any = false;
 
         if (!image->len || image->len % NVS_PAGE_SIZE)
                 return report_error(r, E_TRUNC, input, 0, 0,
                                     "%zu bytes: an NVS image has a multiple of 0x1000", image->len);
-        for (uint32_t i = 0; i < pages && !any; i++)
-                any = nvs_page_get(&page, image->data, image->len, i) == 0 && page.readable;
-        if (!any)
+        if (!nvs_has_page(image->data, image->len))
                 return report_error(r, E_FORMAT, input, 0, 0,
                                     "no NVS image: it has no page with a valid header");
         nvs_walk_init(&walk, image->data, image->len, false);

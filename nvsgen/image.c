@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/bytes.h"
 #include "base/err.h"
@@ -77,6 +78,7 @@ static int add_inputs(struct opt_list *l, int count, char **words)
 int image_request_words(struct image_request *q, int argc, char **argv)
 {
         const int needed = (q->inputs.count == 0) + (q->output == NULL);
+        const char *ending;
         int rc;
 
         if (argc > needed && is_size_word(argv[argc - 1])) {
@@ -91,8 +93,16 @@ int image_request_words(struct image_request *q, int argc, char **argv)
                 return usage_error("--size and --partition-table exclude each other");
         if (q->label && !q->table)
                 return usage_error("--partition needs --partition-table");
+        if (!q->output && is_size_word(argv[--argc]))
+                return usage_error(
+                        "'%s' stands where the output file is named; a size is behind it",
+                        argv[argc]);
         if (!q->output)
-                q->output = argv[--argc];
+                q->output = argv[argc];
+        ending = strrchr(q->output, '.');
+        if (ending && !strcasecmp(ending, ".csv"))
+                return usage_error("'%s' is the output and named like an input: which image file?",
+                                   q->output);
         if ((rc = add_inputs(&q->inputs, argc, argv)) != 0 || (rc = image_request_version(q)) != 0)
                 return rc;
         return image_request_size(q);

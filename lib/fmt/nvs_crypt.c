@@ -80,11 +80,6 @@ static bool page_has_header(const uint8_t *page)
                        crc32_esp(page + NVS_HDR_SEQ, NVS_HDR_CRC - NVS_HDR_SEQ);
 }
 
-static unsigned slot_state(const uint8_t *page, unsigned slot)
-{
-        return (unsigned)page[NVS_BITMAP_AT + slot / 4] >> 2 * (slot % 4) & 3u;
-}
-
 typedef int slot_fn(const struct crypt_xts *c, const uint8_t tweak[16], const uint8_t *in,
                     uint8_t *out, size_t n);
 
@@ -100,7 +95,7 @@ static int each_written_slot(uint8_t *image, size_t len, const struct crypt_xts 
                         uint8_t tweak[16] = { 0 };
                         int rc;
 
-                        if (slot_state(image + at, i) != NVS_SLOT_WRITTEN)
+                        if (nvs_slot_state(image + at + NVS_BITMAP_AT, i) != NVS_SLOT_WRITTEN)
                                 continue;
                         le32_put(tweak, (uint32_t)slot);
                         rc = fn(xts, tweak, image + slot, image + slot, NVS_ENTRY_SIZE);

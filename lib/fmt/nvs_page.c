@@ -136,7 +136,7 @@ static int mark(struct nvs_store *s, unsigned page, unsigned begin, unsigned end
         int rc = 0;
 
         for (unsigned i = end; i-- > begin && rc == 0;) {
-                const unsigned was = nvs_slot_state(pg, i);
+                const unsigned was = nvs_slot_state(pg->map, i);
                 const unsigned shift = i % 4 * 2;
 
                 if (was == NVS_SLOT_WRITTEN && state == NVS_SLOT_ERASED)
@@ -187,7 +187,7 @@ static int drop_unmarked(struct nvs_store *s, unsigned page)
         uint8_t raw[NVS_ENTRY_SIZE];
         int rc;
 
-        for (; end > begin && nvs_slot_state(pg, end - 1) == NVS_SLOT_EMPTY; end--) {
+        for (; end > begin && nvs_slot_state(pg->map, end - 1) == NVS_SLOT_EMPTY; end--) {
                 rc = flash_read(s->cfg.flash, slot_offset(page, end - 1), raw, sizeof raw);
                 if (rc < 0)
                         return rc;
@@ -222,7 +222,7 @@ static int load_slot(struct nvs_store *s, unsigned page, unsigned slot, unsigned
 {
         struct nvs_store_page *pg = &s->cfg.pages[page];
         const bool active = pg->state == NVS_PAGE_ACTIVE;
-        const unsigned state = nvs_slot_state(pg, slot);
+        const unsigned state = nvs_slot_state(pg->map, slot);
         uint8_t e[NVS_ENTRY_SIZE];
         int rc;
 
@@ -237,7 +237,7 @@ static int load_slot(struct nvs_store *s, unsigned page, unsigned slot, unsigned
                 return drop_span(s, page, slot, 1);
         *span = e[NVS_ENT_SPAN];
         for (unsigned i = slot + 1; i < slot + *span; i++)
-                if (nvs_slot_state(pg, i) != NVS_SLOT_WRITTEN)
+                if (nvs_slot_state(pg->map, i) != NVS_SLOT_WRITTEN)
                         return drop_span(s, page, slot, *span);
         pg->tag[slot] = tag_of(e[NVS_ENT_NS], e + NVS_ENT_KEY);
         return active ? drop_older(s, page, slot, e) : 0;
@@ -252,11 +252,11 @@ static int load_entries(struct nvs_store *s, unsigned page)
                             sizeof pg->map);
 
         for (unsigned i = 0; i < NVS_PAGE_ENTRIES; i++)
-                pg->used = (uint8_t)(pg->used + (nvs_slot_state(pg, i) == NVS_SLOT_WRITTEN));
+                pg->used = (uint8_t)(pg->used + (nvs_slot_state(pg->map, i) == NVS_SLOT_WRITTEN));
         pg->next = NVS_PAGE_ENTRIES;
         if (rc == 0 && pg->state == NVS_PAGE_ACTIVE) {
                 for (unsigned i = NVS_PAGE_ENTRIES; i-- > 0;)
-                        if (nvs_slot_state(pg, i) == NVS_SLOT_EMPTY)
+                        if (nvs_slot_state(pg->map, i) == NVS_SLOT_EMPTY)
                                 pg->next = (uint8_t)i;
                 rc = drop_unmarked(s, page);
         }
@@ -444,7 +444,7 @@ int nvs_page_copy(struct nvs_store *s, unsigned page, unsigned to)
         if (from->used && pg->state == NVS_PAGE_EMPTY)
                 rc = page_begin(s, to);
         for (unsigned i = 0; i < NVS_PAGE_ENTRIES && rc == 0; i++) {
-                if (nvs_slot_state(from, i) != NVS_SLOT_WRITTEN)
+                if (nvs_slot_state(from->map, i) != NVS_SLOT_WRITTEN)
                         continue;
                 if (pg->next >= NVS_PAGE_ENTRIES)
                         return -E_NOSPACE;

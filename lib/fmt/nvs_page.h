@@ -33,11 +33,6 @@ struct nvs_item {
 /* True for the types whose value follows in entries of its own. */
 bool nvs_type_is_long(uint8_t type);
 
-static inline unsigned nvs_slot_state(const struct nvs_store_page *pg, unsigned slot)
-{
-        return (unsigned)pg->map[slot / 4] >> slot % 4 * 2 & 3u;
-}
-
 /* Read header, bitmap and tags, and put right what a power cut left in the page. */
 int nvs_page_load(struct nvs_store *s, unsigned page);
 

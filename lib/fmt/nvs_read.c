@@ -23,6 +23,16 @@ int nvs_page_get(struct nvs_page *p, const uint8_t *image, size_t len, uint32_t 
         return 0;
 }
 
+bool nvs_has_page(const uint8_t *image, size_t len)
+{
+        struct nvs_page p;
+
+        for (uint32_t i = 0; nvs_page_get(&p, image, len, i) == 0; i++)
+                if (p.readable)
+                        return true;
+        return false;
+}
+
 bool nvs_type_is_variable(unsigned type)
 {
         return type == NVS_STR || type == NVS_BLOB || type == NVS_BLOB_DATA;

@@ -36,17 +36,18 @@ static inline uint32_t nvs_page_count(size_t len)
 /* Page index of an image of len bytes; -E_RANGE if it has none such. */
 int nvs_page_get(struct nvs_page *p, const uint8_t *image, size_t len, uint32_t index);
 
-/* State of slot i (below 128; 126 and 127 are the bitmap's padding): NVS_SLOT_* or 1, which no
- * writer makes. */
 static inline unsigned nvs_page_slot(const struct nvs_page *p, unsigned i)
 {
-        return (unsigned)p->data[NVS_BITMAP_AT + i / 4] >> (i % 4 * 2) & 3u;
+        return nvs_slot_state(p->data + NVS_BITMAP_AT, i);
 }
 
 static inline const uint8_t *nvs_page_entry(const struct nvs_page *p, unsigned i)
 {
         return p->data + NVS_ENTRIES_AT + (size_t)i * NVS_ENTRY_SIZE;
 }
+
+/* True if a device reads a page of the image: what holds none is another kind of file, or blank. */
+bool nvs_has_page(const uint8_t *image, size_t len);
 
 /* What is wrong with an item; NVS_BAD_CRC alone means that none of its fields can be believed. */
 enum nvs_bad {

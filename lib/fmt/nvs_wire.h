@@ -7,6 +7,8 @@
 #ifndef FMT_NVS_WIRE_H
 #define FMT_NVS_WIRE_H
 
+#include <stdint.h>
+
 #define NVS_PAGE_SIZE    4096u
 #define NVS_ENTRY_SIZE   32u
 #define NVS_PAGE_ENTRIES 126u
@@ -34,6 +36,13 @@
 #define NVS_SLOT_EMPTY   3u
 #define NVS_SLOT_WRITTEN 2u
 #define NVS_SLOT_ERASED  0u
+
+/* State of slot i (below 128; 126 and 127 are padding) in a bitmap: NVS_SLOT_*, or 1, which no
+ * writer makes. */
+static inline unsigned nvs_slot_state(const uint8_t map[NVS_BITMAP_SIZE], unsigned i)
+{
+        return (unsigned)map[i / 4] >> (i % 4 * 2) & 3u;
+}
 
 /* entry: u8 ns, u8 type, u8 span, u8 chunk, u32 crc of bytes 0..3 and 8..31, key[16], data[8] */
 #define NVS_ENT_NS    0u

@@ -271,6 +271,13 @@ static int read_lines(struct reader *rd, const char *p, const char *end)
         return rd->rc;
 }
 
+/* By its byte order mark, or without one by its first character, which is ASCII in our files. */
+static bool is_utf16(const char *text, size_t len)
+{
+        return len >= 2 && (!memcmp(text, "\xFF\xFE", 2) || !memcmp(text, "\xFE\xFF", 2) ||
+                            (len % 2 == 0 && !text[0] != !text[1]));
+}
+
 /* Text that cannot be text: reported with its place. */
 static int check_text(struct reader *rd, const char *text, size_t len)
 {
@@ -279,7 +286,7 @@ static int check_text(struct reader *rd, const char *text, size_t len)
         const size_t good = utf8_prefix(text, stop);
         const char *bad = good < stop ? text + good : nul;
 
-        if (len >= 2 && (!memcmp(text, "\xFF\xFE", 2) || !memcmp(text, "\xFE\xFF", 2)))
+        if (is_utf16(text, len))
                 return report_error(rd->r, E_FORMAT, rd->name, 1, 1,
                                     "the file is UTF-16: save it as 'CSV UTF-8' or convert it with "
                                     "iconv -f UTF-16 -t UTF-8");

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "crypt/crypt.h"
+#include "fmt/nvs_read.h"
 #include "host/csv.h"
 #include "host/file.h"
 
@@ -453,6 +454,11 @@ static void load_text(struct loader *l, const char *text, size_t len)
         const size_t before = l->rows->count;
         const unsigned errors = l->r->errors;
 
+        if (nvs_has_page((const uint8_t *)text, len)) {
+                report_error(l->r, E_FORMAT, l->file, 0, 0,
+                             "is an NVS image, not a CSV file: are the names in the wrong order?");
+                return;
+        }
         l->width = 0;
         csv_read(l->file, text, len, &cfg, on_row, l, l->r);
         if (!l->width && l->r->errors == errors)

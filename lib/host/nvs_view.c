@@ -165,6 +165,12 @@ static int sort(struct nvs_view *v)
         return 0;
 }
 
+/* Erased flash: a device makes an empty partition of it. */
+static bool is_blank(const struct nvs_image *img)
+{
+        return img->data[0] == 0xFF && !memcmp(img->data, img->data + 1, img->len - 1);
+}
+
 int nvs_view_read(struct nvs_view *v, const struct nvs_image *img, struct diag *d)
 {
         const size_t count = NVS_STORE_PAGES(img->len);
@@ -191,6 +197,11 @@ int nvs_view_read(struct nvs_view *v, const struct nvs_image *img, struct diag *
         cfg.flash = &flash;
         if ((rc = nvs_store_mount(&store, &cfg, d)) < 0 || (rc = list(v, &store, img)) < 0)
                 goto out;
+        if (!nvs_has_page(img->data, img->len) && !is_blank(img)) {
+                rc = diag_set(d, E_FORMAT,
+                              "no NVS image: it has no page with a valid header; see nvsgen check");
+                goto out;
+        }
         v->version = format_version(img);
         rc = sort(v);
 out:

@@ -75,13 +75,13 @@ run nvsgen in.csv out2.bin 0x3000 --outdir other/place
 same "--outdir" "$img" other/place/out2.bin
 run nvsgen in.csv in.csv/out.bin 0x3000
 expect "an output below a file" 1 "in.csv: is a file"
-cp in.csv keep.csv
-run nvsgen in.csv in.csv 0x3000
+cp in.csv values
+run nvsgen values values 0x3000
 expect "output is the input" 1 'is an input as well'
-ln -s in.csv link.csv
-run nvsgen in.csv link.csv 0x3000
+ln -s values link
+run nvsgen values link 0x3000
 expect "output is a link to the input" 1 'is an input as well'
-same "the input is unharmed" keep.csv in.csv
+same "the input is unharmed" in.csv values
 echo old >old.bin
 run nvsgen both.csv one.csv old.bin 0x3000
 same "a failure leaves the old output" <(echo old) old.bin
@@ -189,6 +189,16 @@ bad.csv:8:15: d: no file nope; names are relative to the current folder, then to
 END
 [ -e x.bin ] && fail "no output" || pass "no output"
 
+run nvsgen "$img" in.csv.bin 0x3000
+expect "an image for a CSV file" 1 'out.bin: is an NVS image, not a CSV file'
+iconv -f utf-8 -t utf-16le in.csv >u16.csv
+run nvsgen u16.csv x.bin 0x3000
+expect "UTF-16 without its mark" 1 'u16.csv:1:1: the file is UTF-16'
+cp one.csv one.copy
+run nvsgen generate in.csv one.csv 0x3000
+expect "a second input in the place of the output" 2 'one.csv'
+same "is not overwritten" one.copy one.csv
+
 # keys
 e=$g/nvs-enc/007-string
 cp "$e/in/keys.bin" keys.bin
@@ -237,7 +247,7 @@ expect "a key file cut short" 1 'short.bin: .*66 bytes'
 
 # usage
 for words in "" "in.csv" "in.csv out.bin 5" "in.csv out.bin --version 3" "in.csv out.bin 0x2000 --legacy-layout" \
-        "encrypt in.csv out.bin" "decrypt enc.bin" "generate-key x" "--nonsense"; do
+        "in.csv one.csv 0x3000" "in.csv out.bin 0x3000 0x3000" "in.csv 0x3000" "encrypt in.csv out.bin" "decrypt enc.bin" "generate-key x" "--nonsense"; do
         # shellcheck disable=SC2086
         run nvsgen $words
         expect "usage: nvsgen $words" 2 '^nvsgen: '

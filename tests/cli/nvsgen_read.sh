@@ -153,6 +153,20 @@ nvsgen dump --key $enc/in/keys.bin --csv $enc/expected/out.bin >"$T/enc.csv" 2>/
 run nvsgen diff --key $enc/in/keys.bin $enc/expected/out.bin $plain
 expect "diff of an encrypted and a plain image" 4 '^- ns/s str of 12 bytes$'
 
+# what is no image at all does not look like one without values
+head -c 24576 /dev/zero >"$T/zeros.bin"
+for words in "dump" "dump --csv" "verify" "diff"; do
+        other=
+        [ "$words" = verify ] && other=$conf
+        [ "$words" = diff ] && other=$T/zeros.bin
+        # shellcheck disable=SC2086
+        run nvsgen $words "$T/zeros.bin" $other
+        expect "$words of a file of zeros" 1 'zeros.bin: no NVS image: .* see nvsgen check'
+done
+tr '\0' '\377' <"$T/zeros.bin" >"$T/blank.bin"
+run nvsgen diff "$T/blank.bin" "$T/blank.bin"
+expect "erased flash is an image without values" 0 'the same 0 values'
+
 # a dump of the whole flash
 flash "$T/flash.bin" "fctry:0x10000:$plain"
 run nvsgen dump "$T/flash.bin"
