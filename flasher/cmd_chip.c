@@ -54,14 +54,9 @@ static int show_chip(struct loader *l)
 
 int cmd_chip_id(int argc, char **argv)
 {
-        struct loader *l;
-        int status;
-
         (void)argc;
         (void)argv;
-        if ((status = session_open(&l)) != 0)
-                return status;
-        return session_close(l, show_chip(l));
+        return session_run(show_chip);
 }
 
 static int show_mac(struct loader *l)
@@ -82,14 +77,9 @@ static int show_mac(struct loader *l)
 
 int cmd_read_mac(int argc, char **argv)
 {
-        struct loader *l;
-        int status;
-
         (void)argc;
         (void)argv;
-        if ((status = session_open(&l)) != 0)
-                return status;
-        return session_close(l, show_mac(l));
+        return session_run(show_mac);
 }
 
 static const struct {
@@ -174,12 +164,7 @@ static int show_security(struct loader *l)
 
 int cmd_security_info(int argc, char **argv)
 {
-        struct loader *l;
-        int status;
-
         (void)argc;
         (void)argv;
-        if ((status = session_open(&l)) != 0)
-                return status;
-        return session_close(l, show_security(l));
+        return session_run(show_security);
 }

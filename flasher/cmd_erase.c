@@ -59,16 +59,16 @@ static int erase(struct loader *l, uint32_t offset, uint32_t len)
         return STATUS_DONE;
 }
 
+static int erase_all(struct loader *l)
+{
+        return erase(l, 0, 0);
+}
+
 int cmd_erase_flash(int argc, char **argv)
 {
-        struct loader *l;
-        int status;
-
         (void)argc;
         (void)argv;
-        if ((status = session_open(&l)) != 0)
-                return status;
-        return session_close(l, erase(l, 0, 0));
+        return session_run(erase_all);
 }
 
 int cmd_erase_region(int argc, char **argv)

@@ -44,14 +44,9 @@ static int show_id(struct loader *l)
 
 int cmd_flash_id(int argc, char **argv)
 {
-        struct loader *l;
-        int status;
-
         (void)argc;
         (void)argv;
-        if ((status = session_open(&l)) != 0)
-                return status;
-        return session_close(l, show_id(l));
+        return session_run(show_id);
 }
 
 static int show_status(struct loader *l)
@@ -70,16 +65,11 @@ static int show_status(struct loader *l)
 
 int cmd_read_flash_status(int argc, char **argv)
 {
-        struct loader *l;
-        int status;
-
         (void)argc;
         (void)argv;
         if (bytes < 1 || bytes > 3)
                 return usage_error("--bytes: 1, 2 or 3");
-        if ((status = session_open(&l)) != 0)
-                return status;
-        return session_close(l, show_status(l));
+        return session_run(show_status);
 }
 
 static int set_status(struct loader *l, uint32_t value)

@@ -41,6 +41,9 @@ int session_open(struct loader **l);
  */
 int session_close(struct loader *l, int status);
 
+/* Connect, work, leave. */
+int session_run(int (*work)(struct loader *l));
+
 /* "flasher: where: text" and the exit status of d. where may be NULL. */
 int fail(const char *where, const struct diag *d);
 

@@ -198,3 +198,11 @@ int session_close(struct loader *l, int status)
                 return fail(g.port, &d);
         return status;
 }
+
+int session_run(int (*work)(struct loader *l))
+{
+        struct loader *l;
+        const int status = session_open(&l);
+
+        return status ? status : session_close(l, work(l));
+}

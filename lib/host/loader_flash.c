@@ -188,15 +188,15 @@ int loader_flash_erase(struct loader *l, uint32_t offset, uint32_t len, struct d
  * A block whose checksum did not match has used up its number: the same data go again under the
  * next one (seen on the ESP32 and ESP32-C3 ROMs).
  */
-static int send_block(struct loader *l, uint32_t *seq, const uint8_t *data, size_t n,
+static int send_block(struct loader *l, uint8_t op, uint32_t *seq, const uint8_t *data, size_t n,
                       struct diag *d)
 {
         for (int tries = 3;; tries--) {
                 struct diag quiet = { 0 };
                 uint8_t reason = 0;
                 const int rc =
-                        loader_block(l, ROMLDR_FLASH_DATA, *seq, data, n,
-                                     loader_scaled(LOADER_WRITE_MS_PER_MB, n), &reason, &quiet);
+                        loader_block(l, op, *seq, data, n, loader_scaled(LOADER_WRITE_MS_PER_MB, n),
+                                     &reason, &quiet);
 
                 if (rc == 0 || (rc == -E_REFUSED && reason == ROMLDR_ERR_CHECKSUM))
                         (*seq)++;
@@ -211,10 +211,18 @@ int loader_flash_write(struct loader *l, uint32_t offset, const uint8_t *data, s
                        bool encrypted, struct diag *d)
 {
         const size_t block = block_size(l);
+        const uint8_t op = encrypted && l->is_stub ? ROMLDR_STUB_ENCRYPT_DATA : ROMLDR_FLASH_DATA;
         uint8_t last[ROMLDR_STUB_BLOCK];
         uint32_t seq = 0;
-        int rc = begin(l, ROMLDR_FLASH_BEGIN, offset, (uint32_t)len, (len + block - 1) / block,
-                       encrypted, d);
+        int rc;
+
+        if (encrypted && !l->is_stub && !(l->chip->caps & CHIP_ROM_BEGIN_20))
+                return diag_set(
+                        d, E_UNSUPPORTED,
+                        "the ROM of the %s cannot encrypt while it writes; a stub (--stub) can",
+                        l->chip->name);
+        rc = begin(l, ROMLDR_FLASH_BEGIN, offset, (uint32_t)len, (len + block - 1) / block,
+                   encrypted, d);
 
         for (size_t at = 0; at < len && rc == 0; at += block) {
                 size_t n = len - at < block ? len - at : block;
@@ -230,7 +238,7 @@ int loader_flash_write(struct loader *l, uint32_t offset, const uint8_t *data, s
                         n = (n + unit - 1) / unit * unit;
                         p = last;
                 }
-                rc = send_block(l, &seq, p, n, d);
+                rc = send_block(l, op, &seq, p, n, d);
                 loader_progress(l, "writing", at + n < len ? at + n : len, len);
         }
         return rc;

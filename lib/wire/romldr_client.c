@@ -133,6 +133,7 @@ const char *romldr_op_name(uint8_t op)
                 { ROMLDR_STUB_ERASE_REGION, "ERASE_REGION" },
                 { ROMLDR_STUB_READ_FLASH, "READ_FLASH" },
                 { ROMLDR_STUB_RUN_USER_CODE, "RUN_USER_CODE" },
+                { ROMLDR_STUB_ENCRYPT_DATA, "FLASH_ENCRYPT_DATA" },
         };
 
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

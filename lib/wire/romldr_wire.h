@@ -47,6 +47,7 @@ enum romldr_op {
         ROMLDR_STUB_READ_FLASH =
                 0xd2, /* offset, length, block size, blocks in flight; then data frames */
         ROMLDR_STUB_RUN_USER_CODE = 0xd3,
+        ROMLDR_STUB_ENCRYPT_DATA = 0xd4, /* as FLASH_DATA; the chip encrypts it */
 };
 
 /* Behind ROMLDR_FLASH_DATA, MEM_DATA, DEFL_DATA: length, sequence number from 0, two zero words. */

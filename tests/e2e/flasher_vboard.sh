@@ -259,7 +259,32 @@ fresh --no-download
 f --connect-attempts 1 chip-id
 case $status in 3 | 4) pass "download mode switched off" ;; *) fail "download mode switched off" "status $status" ;; esac
 
-# 8. ports
+# 8. chips that are locked: eFuses SECURE_BOOT_EN and SPI_BOOT_CRYPT_CNT (register space, reversed)
+fuse() { printf '%b' "$2" | dd of="$T/efuse" bs=1 seek="$1" conv=notrunc 2>/dev/null; }
+fresh
+stop
+fuse 453 '\020'
+board
+f get-security-info
+expect "secure boot is seen" 0 'Secure boot: *on'
+f write-flash 0x0 "$T/raw"
+expect "its bootloader is not touched" 4 'secure boot is on'
+f erase-flash
+expect "nor erased" 4 'secure boot is on'
+f write-flash 0x10000 "$T/app"
+expect "applications can be written" 0
+f write-flash --force 0x0 "$T/raw"
+expect "--force" 0
+fresh
+stop
+fuse 457 '\004'
+board
+f write-flash 0x10000 "$T/app"
+expect "flash encryption: plain data are refused" 4 'flash encryption is on'
+f write-flash --force 0x10000 "$T/app"
+expect "encrypted on the host: --force" 0
+
+# 9. ports
 fresh --download
 P=$T/nothing
 f chip-id
@@ -280,7 +305,7 @@ f chip-id
 expect "a port that another program has" 5 'in use by another program'
 wait %1 2>/dev/null
 
-# 9. stub loaders, monitor, run
+# 10. stub loaders, monitor, run
 P=$(url rfc2217)
 echo '{"text":"AAAA"}' >"$T/stub.json"
 f --stub "$T/stub.json" chip-id
