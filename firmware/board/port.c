@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "host/report.h"
 
 #define LOOK_AGAIN 10000000ull /* ns between two looks whether somebody opened the pty */
 
@@ -170,7 +171,8 @@ void port_hang_up(struct port *p)
                 return;
         if (p->kind == PORT_PTY) {
                 close(p->fd);
-                pty_make(p, &d); /* fails only without any pty left: then the port stays away */
+                if (pty_make(p, &d) < 0) /* no pty left: the port stays away */
+                        tool_error("%s", diag_text(&d));
         } else {
                 const struct linger reset = { 1, 0 };
 
@@ -190,12 +192,14 @@ struct pollfd port_poll(const struct port *p)
         else
                 f.events = (short)((line_room(&p->board->line) ? POLLIN : 0) |
                                    (p->out_len ? POLLOUT : 0));
+        if (!f.events) /* poll(2) would tell of a hang-up that nobody looks at yet */
+                f.fd = -1;
         return f;
 }
 
 uint64_t port_due(const struct port *p)
 {
-        return p->kind == PORT_PTY && !p->open ? p->look_again : LINE_NEVER;
+        return p->kind == PORT_PTY && p->fd >= 0 && !p->open ? p->look_again : LINE_NEVER;
 }
 
 static void flush(struct port *p)

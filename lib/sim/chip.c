@@ -80,7 +80,7 @@ void sim_chip_reset(struct sim_chip *c, bool download)
         for (const struct sim_word *p = t->presets; p->addr; p++)
                 *reg_slot(c, p->addr, true) = p->value;
         *reg_slot(c, t->strap, true) = download ? t->strap_download : t->strap_run;
-        sim_spinor_init(&c->nor, c->nor.flash);
+        c->nor.write_enabled = false; /* the flash chip's status registers keep what they hold */
         sim_chip_rate(c, ROMLDR_BAUD, false);
 }
 

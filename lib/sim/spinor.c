@@ -81,14 +81,15 @@ static void read_array(const struct sim_spinor *c, uint32_t addr, uint8_t *in, s
                         in[i] = 0;
 }
 
-/* Past the end of its page the data wraps to the page's beginning, as on silicon. */
+/* Past the end of its page the data wrap to the page's beginning, as on silicon. */
 static void program(const struct sim_spinor *c, uint32_t addr, const uint8_t *out, size_t n)
 {
-        for (size_t i = 0; i < n; i++) {
-                const uint32_t at = (addr & ~(PAGE - 1)) | ((addr + (uint32_t)i) & (PAGE - 1));
+        const uint32_t at = addr % c->flash->size;
+        const uint32_t room = PAGE - at % PAGE;
+        const size_t first = n < room ? n : room;
 
-                flash_write(c->flash, at % c->flash->size, out + i, 1);
-        }
+        if (flash_write(c->flash, at, out, first) == 0 && n > first)
+                flash_write(c->flash, at & ~(PAGE - 1), out + first, n - first);
 }
 
 static void erase(const struct sim_spinor *c, uint32_t addr, uint32_t size)

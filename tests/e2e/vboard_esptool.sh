@@ -63,6 +63,9 @@ all() {
         expect "$k: read_flash_status" 0 '0x0000'
         e "$k" write_flash_status --bytes 2 --non-volatile 0x1c
         expect "$k: write_flash_status" 0 '0x001c'
+        e "$k" read_flash_status --bytes 2
+        expect "$k: which a reset does not change" 0 '0x001c'
+        e "$k" write_flash_status --bytes 2 --non-volatile 0
         e "$k" write_mem 0x50000000 0x12345678
         expect "$k: write_mem" 0
         e "$k" read_mem 0x40001000
