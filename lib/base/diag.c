@@ -5,7 +5,8 @@
 #include "base/err.h"
 #include "base/strf.h"
 
-static int diag_record(struct diag *d, int code, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static int diag_record(struct diag *d, int code,
+                                                             const char *fmt, va_list ap)
 {
         d->code = code;
         strf_v(d->text, sizeof d->text, fmt, ap);
