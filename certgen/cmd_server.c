@@ -109,14 +109,16 @@ int cmd_server(int argc, char **argv)
                 return usage_error("--name: a file name without folder; --out gives the folder");
         if (!dev.cn)
                 dev.cn = dns.count ? dns.items[0] : ip.items[0];
-        if (server_names(&dns, &ip, &shape.san, &san) < 0)
-                return STATUS_STATION;
+        rc = server_names(&dns, &ip, &shape.san, &san);
         cfg.san = san.items;
         cfg.san_count = san.count;
         cfg.ca = &ca;
         from = common_ca();
-        if ((rc = cn_check(dev.cn, &d)) == 0 && (rc = shape_profile("server", &profile, &d)) == 0 &&
-            (rc = ca_open(&from, cfg.now, &ca, &d)) == 0)
+        if (rc < 0)
+                diag_set(&d, E_NOMEM, "no memory");
+        else if ((rc = cn_check(dev.cn, &d)) == 0 &&
+                 (rc = shape_profile("server", &profile, &d)) == 0 &&
+                 (rc = ca_open(&from, cfg.now, &ca, &d)) == 0)
                 rc = issue_one(&cfg, &dev, &d);
         if (rc == 0)
                 print_device(&dev);
