@@ -27,6 +27,7 @@ allowed() {
         firmware/core/*) echo 'base|fmt|wire|crypt/(crypt|srp)\.h|core|firmware/core' ;;
         firmware/port/*) echo 'base|fmt|wire|crypt/(crypt|srp)\.h|host|core|firmware/core|firmware/port' ;;
         firmware/board/*) echo 'base|fmt|wire|crypt/(crypt|srp)\.h|host|sim|board|firmware/board' ;;
+        firmware/*) echo 'base|fmt|wire|crypt/(crypt|srp)\.h|host|firmware/core|firmware/port' ;;
         *) echo 'base|fmt|wire|crypt/(crypt|srp)\.h|host' ;;
         esac
 }

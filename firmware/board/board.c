@@ -19,7 +19,8 @@
 
 const char *board_state_name(enum board_state s)
 {
-        static const char *const names[] = { "off", "held in reset", "download", "boot", "hung" };
+        static const char *const names[] = { "off",  "held in reset", "download",
+                                             "boot", "running",       "hung" };
 
         return names[s];
 }
@@ -43,7 +44,7 @@ void board_print_log(const struct board *b, FILE *out)
                 fprintf(out, "%s\n", b->log[i % BOARD_LOG]);
 }
 
-static void say(struct board *b, const void *p, size_t n)
+void board_say(struct board *b, const void *p, size_t n)
 {
         if (line_chip_put(&b->line, p, n, b->now, b->cpu_busy) < 0)
                 note(b, "%zu bytes lost: nobody reads the port", n);
@@ -67,7 +68,7 @@ static void on_send(void *ctx, const uint8_t *p, size_t n)
         struct board *b = ctx;
 
         if (b->state != BOARD_OFF)
-                say(b, p, n);
+                board_say(b, p, n);
 }
 
 static void on_command(struct board *b, uint8_t op, uint8_t error)
@@ -244,6 +245,7 @@ static void restart(struct board *b, enum sim_reset_cause cause, bool download)
         char text[256];
 
         b->resets++;
+        b->cause = cause;
         b->cpu_busy = b->flash_busy = 0;
         sim_chip_reset(&b->chip, download);
         b->chip.nor.busy = is_flash_busy;
@@ -251,7 +253,7 @@ static void restart(struct board *b, enum sim_reset_cause cause, bool download)
         /* what the ROM sent before is on the wire already */
         line_purge(&b->line, true, cause == SIM_RESET_POWER);
         line_autobaud(&b->line);
-        say(b, text, sim_chip_banner(&b->chip, cause, text, sizeof text));
+        board_say(b, text, sim_chip_banner(&b->chip, cause, text, sizeof text));
         b->state = download ? BOARD_LOADER : BOARD_BOOT;
         b->next_boot = b->now;
         note(b, "reset, %s", board_state_name(b->state));
@@ -260,7 +262,7 @@ static void restart(struct board *b, enum sim_reset_cause cause, bool download)
         if (sim_chip_fuse(&b->chip, type->no_download)) {
                 static const char refused[] = "download mode is disabled\r\n";
 
-                say(b, refused, strlen(refused));
+                board_say(b, refused, strlen(refused));
                 b->state = BOARD_DEAD;
                 b->next_boot = b->now + REBOOT_WAIT;
                 return;
@@ -313,22 +315,35 @@ static void try_boot(struct board *b)
 {
         uint8_t head[4];
         char text[40];
+        int rc;
 
         b->next_boot = b->now + BOOT_EVERY;
         if (flash_read(&b->flash.flash, b->cfg.type->boot_offset, head, sizeof head) < 0)
                 return;
         if (head[0] != IMAGE_MAGIC) {
-                say(b, text,
-                    strf(text, sizeof text, "invalid header: 0x%08x\r\n",
-                         (unsigned)le32_get(head)));
+                board_say(b, text,
+                          strf(text, sizeof text, "invalid header: 0x%08x\r\n",
+                               (unsigned)le32_get(head)));
                 return;
         }
-        b->next_boot = 0;
-        if (!b->cfg.boot || b->cfg.boot(b->cfg.boot_ctx, b) < 0) {
+        rc = b->cfg.boot ? b->cfg.boot(b->cfg.boot_ctx, b) : -E_UNSUPPORTED;
+        if (rc == 0) {
+                b->next_boot = 0;
+                b->state = BOARD_APP;
+                note(b, "the bootloader runs");
+        } else if (rc == -E_UNSUPPORTED) {
+                b->next_boot = 0;
                 b->state = BOARD_DEAD;
                 note(b, "an image at 0x%x, and nothing here that runs it",
                      (unsigned)b->cfg.type->boot_offset);
         }
+}
+
+void board_restart_at(struct board *b, uint64_t when)
+{
+        b->state = BOARD_DEAD;
+        b->next_boot = when;
+        note(b, "the firmware has ended");
 }
 
 static void keep_efuses(struct board *b)
@@ -355,6 +370,8 @@ static void hear(struct board *b)
                 b->now = when > b->cpu_busy ? when : b->cpu_busy;
                 if (b->state == BOARD_LOADER)
                         romldr_server_input(&b->server, buf, n);
+                else if (b->state == BOARD_APP && b->cfg.input)
+                        b->cfg.input(b->cfg.boot_ctx, b, buf, n);
                 if (b->chip.efuse_changed)
                         keep_efuses(b);
                 b->now = now;

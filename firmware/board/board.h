@@ -29,8 +29,12 @@ struct board_config {
         bool hold_boot;     /* the boot button is held down: every reset enters download mode */
         bool secure_download, no_download; /* eFuses to burn at the start */
         enum sim_reset_kind reset_kind;
-        /* Runs the image on the flash: 0 if it does, negative if it cannot. NULL: nothing can. */
+        /*
+         * Runs the image on the flash: 0 if it does, -E_UNSUPPORTED if it holds nothing that could
+         * be run here, anything else if it is damaged (it has said so). NULL: nothing can be run.
+         */
         int (*boot)(void *ctx, struct board *b);
+        void (*input)(void *ctx, struct board *b, const uint8_t *p, size_t n); /* while it runs */
         void *boot_ctx;
 };
 
@@ -39,6 +43,7 @@ enum board_state {
         BOARD_HELD,   /* EN low */
         BOARD_LOADER, /* the ROM's download mode */
         BOARD_BOOT,   /* the ROM looks for an image */
+        BOARD_APP,    /* what the boot hook has started */
         BOARD_DEAD,   /* hung, or running code that nobody can run here; until a reset */
 };
 
@@ -54,11 +59,12 @@ struct board {
         struct sim_reset reset;
         struct line line;
         enum board_state state;
-        uint64_t now;          /* as of the last board_tick, nanoseconds */
-        uint64_t cpu_busy;     /* the ROM waits for its flash until then */
-        uint64_t flash_busy;   /* the flash chip works until then */
-        uint64_t button_until; /* 0: not pressed */
-        uint64_t next_boot;    /* when the ROM tries again */
+        enum sim_reset_cause cause; /* of the last reset */
+        uint64_t now;               /* as of the last board_tick, nanoseconds */
+        uint64_t cpu_busy;          /* the ROM waits for its flash until then */
+        uint64_t flash_busy;        /* the flash chip works until then */
+        uint64_t button_until;      /* 0: not pressed */
+        uint64_t next_boot;         /* when the ROM tries again */
         uint32_t commands, resets;
         bool output; /* the switched output of the firmware; off without one */
         char log[BOARD_LOG][96];
@@ -75,6 +81,11 @@ void board_power_off(struct board *b);
 
 void board_lines(struct board *b, bool dtr, bool rts, uint64_t now);
 void board_press(struct board *b, uint64_t until);
+
+/* What runs on the chip: bytes for the UART; and a restart by software at this time, silence until
+ * then. */
+void board_say(struct board *b, const void *p, size_t n);
+void board_restart_at(struct board *b, uint64_t when);
 
 /* Everything that is due: bytes that have arrived, resets, the ROM's attempts to boot. */
 void board_tick(struct board *b, uint64_t now);

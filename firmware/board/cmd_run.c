@@ -216,6 +216,13 @@ static int add_board(struct rack *r, const struct board_config *common, struct d
 
         if (!b)
                 return -d->code;
+        r->boots[r->count] = calloc(1, sizeof **r->boots);
+        if (!r->boots[r->count]) {
+                board_free(b);
+                free(b);
+                return diag_set(d, E_NOMEM, "no memory for a board");
+        }
+        boot_init(r->boots[r->count], b);
         r->boards[r->count++] = b;
         for (size_t k = 0; k < faults.count && rc >= 0; k++)
                 rc = board_fault(b, faults.items[k], d);

@@ -75,4 +75,10 @@ size_t line_host_get(struct line *l, uint8_t *out, size_t cap, uint64_t now);
  */
 uint64_t line_due(const struct line *l, uint64_t chip_ready);
 
+/* Bytes from the chip that are not out yet. */
+static inline size_t line_waiting_out(const struct line *l)
+{
+        return l->out.len - l->out.head;
+}
+
 #endif

@@ -43,9 +43,12 @@ static uint64_t next_due(const struct rack *r)
 {
         uint64_t due = LINE_NEVER;
 
-        for (size_t i = 0; i < r->count; i++)
+        for (size_t i = 0; i < r->count; i++) {
                 if (board_due(r->boards[i]) < due)
                         due = board_due(r->boards[i]);
+                if (boot_due(r->boots[i]) < due)
+                        due = boot_due(r->boots[i]);
+        }
         for (size_t i = 0; i < r->port_count; i++)
                 if (port_due(r->ports[i]) < due)
                         due = port_due(r->ports[i]);
@@ -76,6 +79,7 @@ static int turn(struct rack *r, struct pollfd *fds)
 
         for (size_t i = 0; i < r->count; i++) {
                 board_tick(r->boards[i], now);
+                boot_tick(r->boots[i], now);
                 deliver(r, r->boards[i], now);
         }
         for (size_t i = 0; i < r->port_count; i++) {
@@ -84,6 +88,8 @@ static int turn(struct rack *r, struct pollfd *fds)
         }
         for (size_t i = 0; i < r->control_count; i++, n += CONTROL_FDS)
                 control_poll(r->controls[i], fds + n);
+        for (size_t i = 0; i < r->count; i++, n += BOOT_FDS)
+                boot_poll(r->boots[i], fds + n);
         if ((rc = wait_for(fds, n, next_due(r))) < 0)
                 return rc;
         now = clock_ns();
@@ -94,13 +100,15 @@ static int turn(struct rack *r, struct pollfd *fds)
                 if (r->controls[i]->quit)
                         return 1;
         }
+        for (size_t i = 0; i < r->count; i++)
+                boot_serve(r->boots[i], fds + n - (r->count - i) * BOOT_FDS, now);
         return 0;
 }
 
 int rack_run(struct rack *r)
 {
-        struct pollfd *fds =
-                calloc(r->port_count + r->control_count * CONTROL_FDS + 1, sizeof *fds);
+        struct pollfd *fds = calloc(
+                r->port_count + r->control_count * CONTROL_FDS + r->count * BOOT_FDS, sizeof *fds);
         int rc = 0;
 
         if (!fds)
@@ -124,6 +132,8 @@ void rack_free(struct rack *r)
                 free(r->ports[i]);
         }
         for (size_t i = 0; i < r->count; i++) {
+                boot_free(r->boots[i]);
+                free(r->boots[i]);
                 board_free(r->boards[i]);
                 free(r->boards[i]);
         }

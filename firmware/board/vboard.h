@@ -3,6 +3,7 @@
 #define BOARD_VBOARD_H
 
 #include "board.h"
+#include "boot.h"
 #include "control.h"
 #include "host/opt.h"
 #include "port.h"
@@ -15,6 +16,7 @@ extern const struct command cmd_run, cmd_ctl;
 struct rack {
         size_t count;
         struct board *boards[RACK_MAX];
+        struct boot *boots[RACK_MAX]; /* what runs on them */
         struct port *ports[3 * RACK_MAX];
         size_t port_count;
         struct control *controls[RACK_MAX];

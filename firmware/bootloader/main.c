@@ -1,0 +1,54 @@
+/* The virtual board's second-stage bootloader: chooses an app (fmt/bootsel.h) and becomes it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "firmware/port/linux/bus.h"
+#include "fmt/bootsel.h"
+#include "host/payload.h"
+
+static struct bootsel boot;
+
+static void say(void *ctx, const char *line)
+{
+        (void)ctx;
+        printf("boot: %s\r\n", line);
+}
+
+/* Does not return if there is something to run. */
+static void run_app(int fd)
+{
+        char name[] = "app", offset[12], size[12];
+        char *const argv[] = { name, offset, size, NULL };
+
+        /* which partition it runs from */
+        snprintf(offset, sizeof offset, "0x%x", (unsigned)boot.app->offset);
+        snprintf(size, sizeof size, "0x%x", (unsigned)boot.app->size);
+        fflush(stdout);
+        fexecve(fd, argv, environ);
+        perror("boot: the app cannot be started");
+}
+
+int main(void)
+{
+        struct bus_info info;
+        struct bootsel_config cfg = { .flash = bus_flash(), .need_hash = true, .say = say };
+        struct diag d = { 0 };
+        int fd = -1;
+
+        if (bus_open(&info) < 0) {
+                fprintf(stderr, "this is a bootloader: only a board can run it (see vboard)\n");
+                return STATUS_USAGE;
+        }
+        cfg.chip_id = info.chip;
+        if (bootsel_choose(&boot, &cfg, &d) == 0)
+                fd = payload_open(cfg.flash, boot.app->offset, &boot.image, &d);
+        if (fd >= 0)
+                run_app(fd);
+        else
+                printf("boot: %s\r\n", diag_text(&d));
+        fflush(stdout);
+        return 0; /* a restart, and another attempt */
+}

@@ -1,0 +1,70 @@
+# What runs on the virtual board, as the files that an ESP-IDF build makes: `make firmware`.
+# FW_VERSION: version in the app descriptors. FW_OUT: where the files go.
+FW_OUT     ?= $(B)/firmware
+FW_VERSION ?= 1.0.0
+FW_APP     := hello#   the app in flasher_args.json
+FW_APPS    := hello blink
+FW_TABLE   := samples/outlet/partitions.csv
+FW_FILES   := $(addprefix $(FW_OUT)/,bootloader.bin partition-table.bin ota_data_initial.bin \
+              flasher_args.json $(FW_APPS:%=%.bin))
+EXTRA_BINS += $(FW_FILES)
+
+# Its own objects: small, and never with sanitizers or counters, which do not fit below 0x8000.
+FW_CFLAGS  = -std=c11 -Ilib -I. $(WARN) $(if $(WERROR),-Werror) -Os -ffunction-sections -fdata-sections \
+             -fno-asynchronous-unwind-tables $(HOST_CFLAGS)
+FW_LDFLAGS := -s -Wl,--gc-sections -Wl,--as-needed -Wl,-z,noseparate-code -Wl,--build-id=none
+FW_LIB_SRC := $(wildcard lib/base/*.c lib/fmt/*.c lib/crypt/*.c) lib/host/payload.c lib/host/file.c \
+              $(filter-out %/main.c %/prov_httpd.c,$(wildcard firmware/port/linux/*.c))
+FW_LIB     := $(B)/fw/libfirmware.a
+FW_OBJ     := $(patsubst %.c,$(B)/fw/%.o,$(FW_LIB_SRC) firmware/port/linux/main.c \
+              $(foreach d,bootloader $(FW_APPS),$(wildcard firmware/$d/*.c)))
+
+.PHONY: firmware
+firmware: $(FW_FILES)
+
+$(FW_OBJ): $(B)/fw/%.o: %.c $(B)/.flags
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(FW_CFLAGS) -MMD -MP -c $< -o $@
+-include $(FW_OBJ:.o=.d)
+
+$(FW_LIB): $(FW_LIB_SRC:%.c=$(B)/fw/%.o)
+	@rm -f $@
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $^
+
+fw_obj = $(patsubst %.c,$(B)/fw/%.o,$(wildcard firmware/$1/*.c))
+$(B)/fw/bootloader.elf: $(call fw_obj,bootloader)
+$(foreach a,$(FW_APPS),$(eval $(B)/fw/$a.elf: $(call fw_obj,$a) $(B)/fw/firmware/port/linux/main.o))
+$(B)/fw/%.elf: $(FW_LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(FW_LDFLAGS) $(LDFLAGS) -pthread -o $@ $(filter %.o,$^) $(FW_LIB) -lmbedcrypto
+
+# The packer is a program of the build, not a tool.
+$(B)/fw/pack: $(B)/firmware/pack/main.o $(B)/libfctry-host.a $(B)/libfctry-core.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $(call group,$^) $(BASE_LIBS)
+
+# Packed again when the version is another one.
+$(FW_OUT)/.version: force
+	@mkdir -p $(@D)
+	@echo '$(FW_VERSION)' | cmp -s - $@ || echo '$(FW_VERSION)' > $@
+
+$(FW_OUT)/bootloader.bin: $(B)/fw/bootloader.elf $(B)/fw/pack $(FW_OUT)/.version
+	$(call say,PACK,$@)
+	$(Q)$(B)/fw/pack --bootloader --room 0x8000 -o $@ $<
+
+$(FW_APPS:%=$(FW_OUT)/%.bin): $(FW_OUT)/%.bin: $(B)/fw/%.elf $(B)/fw/pack $(FW_OUT)/.version
+	$(call say,PACK,$@)
+	$(Q)$(B)/fw/pack --app-version $(FW_VERSION) --project $* -o $@ $<
+
+$(FW_OUT)/partition-table.bin: $(FW_TABLE) $(B)/bin/partgen $(FW_OUT)/.version
+	$(call say,TABLE,$@)
+	$(Q)$(B)/bin/partgen --quiet $< $@
+
+# Erased: the bootloader takes the first slot.
+$(FW_OUT)/ota_data_initial.bin: $(FW_OUT)/.version
+	$(Q)head -c 8192 /dev/zero | tr '\0' '\377' > $@
+
+$(FW_OUT)/flasher_args.json: firmware/flasher_args.json $(FW_OUT)/.version
+	$(Q)sed 's/@APP@/$(FW_APP)/' $< > $@

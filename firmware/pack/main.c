@@ -1,0 +1,79 @@
+/* Packs a Linux program into an ESP image for the virtual board. Part of the build, not installed.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "host/opt.h"
+#include "host/payload.h"
+#include "host/report.h"
+
+static const char *output, *version = "", *project = "";
+static bool bootloader;
+static int64_t chip = 5, room;
+
+static const struct opt options[] = {
+        { 'o', "output", OPT_STR, &output, "FILE", "the image" },
+        { 0, "bootloader", OPT_FLAG, &bootloader, NULL, "a bootloader, not an app" },
+        { 0, "app-version", OPT_STR, &version, "TEXT", "version in the app descriptor" },
+        { 0, "project", OPT_STR, &project, "TEXT", "project in the app descriptor" },
+        { 0, "chip-id", OPT_INT, &chip, "N", "of the image header; 5: ESP32-C3" },
+        { 0, "room", OPT_INT, &room, "BYTES", "fail if the image is larger" },
+        { 0 },
+};
+
+static int pack(const char *path, struct diag *d)
+{
+        const struct payload p = { .chip_id = (uint16_t)chip,
+                                   .bootloader = bootloader,
+                                   .version = version,
+                                   .project = project };
+        struct blob elf = { 0 };
+        struct blob image = { 0 };
+        int rc = file_load(path, FILE_LIMIT_IMAGE, &elf, d);
+
+        if (rc == 0)
+                rc = payload_pack(&p, &elf, &image, d);
+        if (rc == 0 && room && image.len > (size_t)room)
+                rc = diag_set(d, E_NOSPACE, "%s: 0x%zx bytes, there is room for 0x%x", output,
+                              image.len, (unsigned)room);
+        if (rc == 0)
+                rc = file_save(output, image.data, image.len, FILE_PUBLIC, d);
+        blob_free(&elf);
+        blob_free(&image);
+        return rc;
+}
+
+static int run(int argc, char **argv)
+{
+        struct diag d = { 0 };
+
+        (void)argc;
+        if (!output)
+                return usage_error("--output is missing");
+        if (chip < 0 || chip > UINT16_MAX)
+                return usage_error("--chip-id: from 0 to 65535");
+        if (pack(argv[0], &d) < 0) {
+                tool_error("%s: %s", argv[0], diag_text(&d));
+                return err_status(d.code);
+        }
+        return STATUS_DONE;
+}
+
+int main(int argc, char **argv)
+{
+        static const struct command pack_command = { .name = "pack",
+                                                     .synopsis = "ELF",
+                                                     .summary = "a program into an image",
+                                                     .options = options,
+                                                     .min_args = 1,
+                                                     .max_args = 1,
+                                                     .run = run };
+        static const struct command none[] = { { 0 } };
+        const struct tool tool = { .name = "fwpack",
+                                   .summary = "a Linux program into an ESP image",
+                                   .commands = none,
+                                   .fallback = &pack_command };
+
+        return tool_main(&tool, argc, argv);
+}
