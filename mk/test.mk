@@ -13,11 +13,12 @@ $(B)/tests/%: $(B)/tests/unit/%.o $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
 # Programs that only tests start: tests/tools/NAME.c.
 TEST_TOOLS := $(patsubst tests/tools/%.c,$(B)/tests/%,$(wildcard tests/tools/*.c))
 TEST_TOOLS_PC := libmicrohttpd
-$(TEST_TOOLS): $(B)/tests/%: $(B)/tests/tools/%.o $(B)/firmware/port/linux/prov_httpd.o $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
+PORT_OBJ := $(B)/firmware/port/linux/prov_httpd.o $(B)/firmware/port/linux/prov_ble.o
+$(TEST_TOOLS): $(B)/tests/%: $(B)/tests/tools/%.o $(PORT_OBJ) $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $(call group,$^) $(call pc_libs,$(TEST_TOOLS_PC) $(BASE_PC)) $(BASE_LIBS)
--include $(TEST_TOOLS:$(B)/tests/%=$(B)/tests/tools/%.d) $(B)/firmware/port/linux/prov_httpd.d
+-include $(TEST_TOOLS:$(B)/tests/%=$(B)/tests/tools/%.d) $(PORT_OBJ:.o=.d)
 
 .PHONY: check check-run
 # Everything that a test may start is built first; then the runner counts.

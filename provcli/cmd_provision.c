@@ -1,4 +1,5 @@
-/* provcli softap, http, qr: credentials to the device, result back, again if they were wrong. */
+/* provcli softap, ble, http, qr: credentials to the device, result back, again if they were wrong.
+ */
 #include "provcli.h"
 
 #include <stdlib.h>
@@ -308,8 +309,21 @@ out:
         return rc;
 }
 
+int run_softap(int argc, char **argv)
+{
+        opts.transport = "softap";
+        return run_provision(argc, argv);
+}
+
+int run_ble(int argc, char **argv)
+{
+        opts.transport = "ble";
+        return run_provision(argc, argv);
+}
+
 int run_http(int argc, char **argv)
 {
+        opts.transport = "http";
         opts.host = argv[0];
         return run_provision(argc, argv);
 }

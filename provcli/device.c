@@ -128,33 +128,66 @@ int qr_apply(const char *text, size_t n, struct diag *d)
         return 0;
 }
 
+static int http_link(struct prov_link **out, struct diag *d)
+{
+        const struct prov_http_config cfg = { .host = opts.host ? opts.host : SOFTAP_HOST,
+                                              .interface = opts.interface };
+
+        if (opts.verbose)
+                tool_error("device at %s", cfg.host);
+        return prov_http_open(&cfg, out, d);
+}
+
+static int ble_link(struct prov_link **out, struct diag *d)
+{
+        const struct prov_ble_config cfg = { .adapter = opts.adapter, .service = opts.service };
+
+        if (!opts.service)
+                return diag_set(d, E_USAGE,
+                                "which device? give --service (provcli scan says what is there)");
+        return prov_ble_open(&cfg, out, d);
+}
+
+static const struct transport {
+        const char *name;
+        int (*open)(struct prov_link **out, struct diag *d);
+} transports[] = {
+        { "softap", http_link },
+        { "http", http_link },
+        { "httpd", http_link },
+        { "ble", ble_link },
+};
+
+static const struct transport *transport(const char *name)
+{
+        for (size_t i = 0; i < sizeof transports / sizeof transports[0]; i++)
+                if (!strcasecmp(name, transports[i].name))
+                        return &transports[i];
+        return NULL;
+}
+
 int device_link(struct device *dev)
 {
-        struct prov_http_config cfg = { .host = opts.host ? opts.host : SOFTAP_HOST,
-                                        .interface = opts.interface };
         struct diag d = { 0 };
+        const struct transport *t;
         int rc;
 
         memset(dev, 0, sizeof *dev);
-        if (opts.qr && !from_label.service) {
-                if ((rc = file_load(opts.qr, FILE_LIMIT_KEY, &label, &d)) < 0 ||
-                    (rc = qr_apply((const char *)label.data, label.len, &d)) < 0) {
-                        say_failure(rc, &d, NULL);
-                        return rc;
-                }
-        }
-        if (opts.transport && strcasecmp(opts.transport, "softap") &&
-            strcasecmp(opts.transport, "http") && strcasecmp(opts.transport, "httpd")) {
-                rc = diag_set(&d, E_UNSUPPORTED,
-                              "transport %s is not known here; softap and http are",
-                              opts.transport);
+        if (opts.qr && !from_label.service &&
+            ((rc = file_load(opts.qr, FILE_LIMIT_KEY, &label, &d)) < 0 ||
+             (rc = qr_apply((const char *)label.data, label.len, &d)) < 0)) {
                 say_failure(rc, &d, NULL);
                 return rc;
         }
-        if ((rc = prov_http_open(&cfg, &dev->link, &d)) < 0)
+        t = transport(opts.transport ? opts.transport : "softap");
+        if (t)
+                rc = t->open(&dev->link, &d);
+        else
+                rc = diag_set(&d, E_UNSUPPORTED,
+                              "transport %s is not known here; softap, http and ble are",
+                              opts.transport);
+        if (rc < 0)
                 say_failure(rc, &d, NULL);
-        else if (opts.verbose)
-                tool_error("device at %s", cfg.host);
         return rc;
 }
 

@@ -4,12 +4,14 @@
 struct prov_options opts = { .security = -1 };
 
 static const struct opt global[] = {
-        { 0, "transport", OPT_STR, &opts.transport, "NAME", "softap (default) or http", 0 },
+        { 0, "transport", OPT_STR, &opts.transport, "NAME", "softap (default), http or ble", 0 },
         { 's', "service|service_name|service-name", OPT_STR, &opts.service, "NAME",
           "name of the device, PROV_1234", 0 },
         { 0, "host", OPT_STR, &opts.host, "HOST[:PORT]",
           "address of the device (default 192.168.4.1)", 0 },
         { 'i', "interface", OPT_STR, &opts.interface, "IF", "use this network interface only", 0 },
+        { 0, "adapter|ble_adapter|ble-adapter", OPT_STR, &opts.adapter, "hciN",
+          "use this Bluetooth controller", 0 },
         { 0, "pop", OPT_STR, &opts.pop, "POP",
           "proof of possession (others can see it in ps: --pop-file)", 0 },
         { 0, "pop-file", OPT_STR, &opts.pop_file, "FILE",
@@ -37,12 +39,15 @@ static const struct opt global[] = {
 
 static const struct command commands[] = {
         { "softap", "", "provision a device whose SoftAP this computer has joined",
-          provision_options, 0, 0, run_provision, NULL },
+          provision_options, 0, 0, run_softap, NULL },
+        { "ble", "", "provision the device of --service over Bluetooth LE", provision_options, 0, 0,
+          run_ble, NULL },
         { "http", "HOST[:PORT]", "provision a device at an address", provision_options, 1, 1,
           run_http, NULL },
         { "qr", "[PAYLOAD]",
           "provision what a label says (from standard input, a scanner, or the argument)",
           provision_options, 0, 1, run_qr, NULL },
+        { "scan", "", "devices in the air (Bluetooth LE)", scan_options, 0, 0, run_scan, NULL },
         { "networks", "", "the networks that the device sees", networks_options, 0, 0, run_networks,
           NULL },
         { "status", "", "is the device connected?", NULL, 0, 0, run_status, NULL },
@@ -72,6 +77,7 @@ int main(int argc, char **argv)
                 &fallback,
                 "Examples:\n"
                 "  provcli softap --service PROV_1234 --pop-file pop --ssid Home\n"
+                "  provcli ble --service PROV_1234 --pop-file pop --ssid Home\n"
                 "  provcli http 192.168.4.1 --ssid Home\n"
                 "  provcli networks\n"
                 "The options of esp_prov.py are accepted."

@@ -10,10 +10,11 @@
 
 /* Options of every command (main.c). */
 struct prov_options {
-        const char *transport; /* softap, http, httpd; NULL: softap */
+        const char *transport; /* softap, http, httpd, ble; NULL: softap */
         const char *service;   /* the device's name: the SSID of its SoftAP */
         const char *host;      /* HOST[:PORT] */
         const char *interface;
+        const char *adapter; /* hciN; NULL: the first */
         const char *pop;
         const char *pop_file;
         const char *username;
@@ -53,6 +54,9 @@ int qr_apply(const char *text, size_t n, struct diag *d);
 void printable(const uint8_t *p, size_t n, char *out);
 
 int run_provision(int argc, char **argv);
+int run_softap(int argc, char **argv);
+int run_ble(int argc, char **argv);
+int run_scan(int argc, char **argv);
 int run_http(int argc, char **argv);
 int run_qr(int argc, char **argv);
 int run_networks(int argc, char **argv);
@@ -63,6 +67,6 @@ int run_reset(int argc, char **argv);
 int run_reprov(int argc, char **argv);
 int run_gen_cred(int argc, char **argv);
 
-extern const struct opt provision_options[], networks_options[], gen_cred_options[];
+extern const struct opt provision_options[], networks_options[], gen_cred_options[], scan_options[];
 
 #endif

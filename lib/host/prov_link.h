@@ -41,6 +41,20 @@ struct prov_http_config {
 /* The HTTP transport (SoftAP and others). *out is returned: close with prov_link_close. */
 int prov_http_open(const struct prov_http_config *cfg, struct prov_link **out, struct diag *d);
 
+struct prov_ble_config {
+        const char *adapter; /* "hci0"; NULL: the first that can do LE; copied */
+        const char *service; /* the device's name, or the UUID of its service as text; copied */
+        unsigned scan_ms;    /* for finding it; 0: 15 s */
+        unsigned timeout_ms; /* of one request; 0: 20 s */
+};
+
+/*
+ * The BLE transport: finds the device, connects, finds the endpoints. *out is returned. -E_TIMEOUT:
+ * nothing of that name or service is in the air; -E_NOTFOUND: it is no device in provisioning, or
+ * there is no such adapter; else as ble_open and ble_connect.
+ */
+int prov_ble_open(const struct prov_ble_config *cfg, struct prov_link **out, struct diag *d);
+
 static inline void prov_link_close(struct prov_link *l)
 {
         if (l)

@@ -142,6 +142,19 @@ run provcli softap
 expect "no network named, no terminal" 2 "--ssid"
 run provcli --transport pigeon info
 expect "unknown transport" 1 "pigeon"
+run provcli ble --ssid a --open
+expect "BLE without a name" 2 "which device"
+if [ -d /sys/class/bluetooth ]; then
+        run provcli ble --service PROV_1234 --adapter hci99 --ssid a --open
+        expect "BLE: no such controller" 1 "hci99"
+else
+        run provcli ble --service PROV_1234 --ssid a --open
+        expect "BLE: no Bluetooth here" 1 "no Bluetooth"
+        run provcli scan --json
+        expect "scan: no Bluetooth here" 1 '"result":"failed"'
+fi
+run provcli scan --seconds 0
+expect "scan: no time" 2 "1 to 600"
 run provcli softap --ssid a --open --bssid nonsense
 expect "bad BSSID" 1 "not an address"
 finish

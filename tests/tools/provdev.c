@@ -1,25 +1,36 @@
 /*
- * A device in provisioning for the tests of provcli: HTTP on 127.0.0.1, two networks in the air,
+ * A device in provisioning for the tests of provcli: HTTP on 127.0.0.1 or BLE, networks in the air,
  * "lab-main" with the passphrase "correct horse". Prints its port and what happens to it, a line
  * each.
  *
- *   provdev SECURITY [pop=…] [user=… password=…] [patch0] [delay=MS]
+ *   provdev SECURITY [pop=…] [user=… password=…] [patch0] [delay=MS] [join=PROGRAM]
+ *           [listen=ADDRESS:PORT | ble=hciN] [name=PROV_1234]
  */
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "crypt/srp.h"
+#include "firmware/port/linux/prov_ble.h"
 #include "firmware/port/linux/prov_httpd.h"
+#include "wire/prov_gatt.h"
 
 struct air {
         struct prov_credentials c;
         bool set, applied;
         uint64_t applied_ms;
         unsigned delay_ms;
+        const char *join; /* the program that joins for real; NULL: the air above */
+        pid_t joiner;     /* 0: it is not running */
+        int joined;       /* its exit status */
+        int from;         /* its standard output: the address it got */
 };
 
 static uint64_t now_ms(void)
@@ -41,6 +52,56 @@ static int set_config(void *ctx, const struct prov_credentials *c)
         return 0;
 }
 
+/* The program gets network and passphrase as two lines. */
+static int start_join(struct air *a)
+{
+        int in[2], out[2];
+
+        if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
+                return PROV_INTERNAL_ERROR;
+        a->joined = -1;
+        a->joiner = fork();
+        if (a->joiner == 0) {
+                dup2(in[0], STDIN_FILENO);
+                dup2(out[1], STDOUT_FILENO);
+                execl(a->join, a->join, (char *)NULL);
+                _exit(127);
+        }
+        dprintf(in[1], "%.*s\n%.*s\n", (int)a->c.ssid_len, (const char *)a->c.ssid,
+                (int)a->c.passphrase_len, (const char *)a->c.passphrase);
+        close(in[0]), close(in[1]), close(out[1]);
+        a->from = out[0];
+        return 0;
+}
+
+/* 0: connected; 4: wrong passphrase; 3: no such network; not yet ended: connecting. */
+static void join_state(struct air *a, struct prov_wifi_state *s)
+{
+        int status;
+
+        if (a->joiner && waitpid(a->joiner, &status, WNOHANG) == a->joiner) {
+                a->joiner = 0;
+                a->joined = WIFEXITED(status) ? WEXITSTATUS(status) : 127;
+                printf("joined %d\n", a->joined);
+        }
+        if (a->joiner || a->joined < 0)
+                return;
+        s->sta_state = a->joined ? PROV_STA_FAILED : PROV_STA_CONNECTED;
+        s->has_reason = a->joined != 0;
+        s->reason = a->joined == 3 ? PROV_FAIL_NOT_FOUND : PROV_FAIL_AUTH;
+        if (a->joined == 0) {
+                static char ip[PROV_IP_TEXT];
+                const ssize_t n = ip[0] ? 0 : read(a->from, ip, sizeof ip - 1);
+
+                ip[n > 0 ? strcspn(ip, "\n") : strlen(ip)] = 0;
+                s->has_connected = true;
+                strcpy(s->ip4, ip);
+                s->auth = 3;
+                memcpy(s->ssid, a->c.ssid, s->ssid_len = a->c.ssid_len);
+                s->channel = 6;
+        }
+}
+
 static int apply(void *ctx)
 {
         struct air *a = ctx;
@@ -50,6 +111,8 @@ static int apply(void *ctx)
         a->applied = true;
         a->applied_ms = now_ms();
         puts("apply");
+        if (a->join)
+                return start_join(a);
         return 0;
 }
 
@@ -64,6 +127,10 @@ static void get_state(void *ctx, struct prov_wifi_state *s)
 
         puts("status");
         s->sta_state = PROV_STA_CONNECTING;
+        if (a->join && a->applied) {
+                join_state(a, s);
+                return;
+        }
         if (!a->applied || now_ms() - a->applied_ms < a->delay_ms)
                 return;
         s->sta_state = PROV_STA_FAILED;
@@ -158,53 +225,125 @@ static long custom(void *ctx, const char *endpoint, const uint8_t *in, size_t n,
 static const struct prov_device_ops ops = { set_config, apply, get_state, scan_start, scan_status,
                                             scan_entry, reset, reprov,    custom };
 
-int main(int argc, char **argv)
+struct setup {
+        struct prov_device_config cfg;
+        const char *user, *password, *name, *ble;
+        char address[40];
+        unsigned port;
+        struct air air;
+};
+
+/* NAME=VALUE: the value, or NULL. */
+static const char *value(const char *arg, const char *name)
 {
-        static struct prov_device device;
-        static uint8_t verifier[SRP_LEN];
+        const size_t n = strlen(name);
+
+        return !strncmp(arg, name, n) && arg[n] == '=' ? arg + n + 1 : NULL;
+}
+
+static bool take(struct setup *s, const char *arg)
+{
+        const char *v;
+
+        if ((v = value(arg, "pop")) != NULL) {
+                s->cfg.sec.pop = (const uint8_t *)v;
+                s->cfg.sec.pop_len = strlen(v);
+        } else if ((v = value(arg, "delay")) != NULL) {
+                s->air.delay_ms = (unsigned)atoi(v);
+        } else if ((v = value(arg, "listen")) != NULL) {
+                return sscanf(v, "%39[^:]:%u", s->address, &s->port) == 2;
+        } else if (!strcmp(arg, "patch0")) {
+                s->cfg.sec.patch0 = true;
+        } else if ((v = value(arg, "user")) != NULL) {
+                s->user = v;
+        } else if ((v = value(arg, "password")) != NULL) {
+                s->password = v;
+        } else if ((v = value(arg, "join")) != NULL) {
+                s->air.join = v;
+        } else if ((v = value(arg, "ble")) != NULL) {
+                s->ble = v;
+        } else if ((v = value(arg, "name")) != NULL) {
+                s->name = v;
+        } else {
+                return false;
+        }
+        return true;
+}
+
+static void security_2(struct setup *s)
+{
         static const uint8_t salt[16] = "a salt of 16 by";
-        struct air air = { .delay_ms = 300 };
-        struct prov_device_config cfg = { .ops = &ops, .ctx = &air };
-        const char *user = "wifiprov", *password = "";
-        struct prov_httpd *h;
-        struct diag d = { 0 };
+        static uint8_t verifier[SRP_LEN];
         uint8_t x[SRP_HASH_LEN];
 
-        setvbuf(stdout, NULL, _IOLBF, 0);
-        cfg.sec.security = argc > 1 ? atoi(argv[1]) : 0;
-        for (int i = 2; i < argc; i++) {
-                if (!strncmp(argv[i], "pop=", 4)) {
-                        cfg.sec.pop = (const uint8_t *)argv[i] + 4;
-                        cfg.sec.pop_len = strlen(argv[i] + 4);
-                } else if (!strncmp(argv[i], "user=", 5)) {
-                        user = argv[i] + 5;
-                } else if (!strncmp(argv[i], "password=", 9)) {
-                        password = argv[i] + 9;
-                } else if (!strncmp(argv[i], "delay=", 6)) {
-                        air.delay_ms = (unsigned)atoi(argv[i] + 6);
-                } else if (!strcmp(argv[i], "patch0")) {
-                        cfg.sec.patch0 = true;
-                }
-        }
-        if (cfg.sec.security == 2) {
-                srp_x((struct srp_bytes){ user, strlen(user) },
-                      (struct srp_bytes){ password, strlen(password) },
-                      (struct srp_bytes){ salt, sizeof salt }, x);
-                srp_power((struct srp_bytes){ x, sizeof x }, verifier);
-                cfg.sec.salt = salt;
-                cfg.sec.salt_len = sizeof salt;
-                cfg.sec.verifier = verifier;
-        }
-        if (prov_device_init(&device, &cfg) < 0 ||
-            prov_httpd_start(&device, "127.0.0.1", 0, &h, &d) < 0) {
+        srp_x((struct srp_bytes){ s->user, strlen(s->user) },
+              (struct srp_bytes){ s->password, strlen(s->password) },
+              (struct srp_bytes){ salt, sizeof salt }, x);
+        srp_power((struct srp_bytes){ x, sizeof x }, verifier);
+        s->cfg.sec.salt = salt;
+        s->cfg.sec.salt_len = sizeof salt;
+        s->cfg.sec.verifier = verifier;
+}
+
+static volatile sig_atomic_t ended;
+
+static void on_signal(int number)
+{
+        ended = number;
+}
+
+static int serve(struct prov_device *device, const struct setup *s)
+{
+        static const char *const custom[] = { "custom-data", NULL };
+        const struct prov_ble_setup setup = { .adapter = s->ble,
+                                              .name = s->name,
+                                              .service = prov_gatt_uuid_example,
+                                              .custom = custom };
+        struct prov_httpd *h = NULL;
+        struct prov_ble *b = NULL;
+        struct diag d = { 0 };
+
+        if ((s->ble ? prov_ble_start(device, &setup, &b, &d)
+                    : prov_httpd_start(device, s->address, (uint16_t)s->port, &h, &d)) < 0) {
                 fprintf(stderr, "provdev: %s\n", diag_text(&d));
                 return 1;
         }
-        printf("port %u\n", prov_httpd_port(h));
-        for (;;) {
-                struct pollfd p = { .fd = prov_httpd_fd(h), .events = POLLIN };
+        printf("port %u\n", h ? prov_httpd_port(h) : 0);
+        while (!ended) {
+                struct pollfd p = { .fd = h ? prov_httpd_fd(h) : prov_ble_fd(b), .events = POLLIN };
 
                 poll(&p, 1, 100);
-                prov_httpd_run(h);
+                if (h)
+                        prov_httpd_run(h);
+                else
+                        prov_ble_run(b);
         }
+        prov_httpd_stop(h);
+        prov_ble_stop(b);
+        return 0;
+}
+
+int main(int argc, char **argv)
+{
+        static struct prov_device device;
+        static struct setup s = { .user = "wifiprov",
+                                  .password = "",
+                                  .name = "PROV_1234",
+                                  .address = "127.0.0.1",
+                                  .air = { .delay_ms = 300 } };
+        const struct sigaction end = { .sa_handler = on_signal };
+
+        setvbuf(stdout, NULL, _IOLBF, 0);
+        sigaction(SIGTERM, &end, NULL);
+        s.cfg.ops = &ops;
+        s.cfg.ctx = &s.air;
+        s.cfg.sec.security = argc > 1 ? atoi(argv[1]) : 0;
+        for (int i = 2; i < argc; i++)
+                if (!take(&s, argv[i])) {
+                        fprintf(stderr, "provdev: %s?\n", argv[i]);
+                        return 2;
+                }
+        if (s.cfg.sec.security == 2)
+                security_2(&s);
+        return prov_device_init(&device, &s.cfg) < 0 ? 1 : serve(&device, &s);
 }
