@@ -9,9 +9,17 @@
 #include "host/progress.h"
 
 const struct opt read_mem_options[] = { { 0 } };
-const struct opt write_mem_options[] = { { 0 } };
+static bool dry_run;
+
+const struct opt write_mem_options[] = {
+        { 0, "dry-run", OPT_FLAG, &dry_run, NULL, "connect, write nothing" },
+        { 0 },
+};
 const struct opt dump_mem_options[] = { { 0 } };
-const struct opt load_ram_options[] = { { 0 } };
+const struct opt load_ram_options[] = {
+        { 0, "dry-run", OPT_FLAG, &dry_run, NULL, "connect and check, load nothing" },
+        { 0 },
+};
 const struct opt run_options[] = { { 0 } };
 
 /* Address 0 hangs the ROM until it is reset, and what is not a whole word too. */
@@ -62,7 +70,7 @@ int cmd_write_mem(int argc, char **argv)
             (argc > 2 && (status = parse_u32("mask", argv[2], &mask)) != 0) ||
             (status = session_open(&l)) != 0)
                 return status;
-        if (loader_write_reg(l, addr, value, mask, 0, &d) < 0)
+        if (!dry_run && loader_write_reg(l, addr, value, mask, 0, &d) < 0)
                 status = fail(g.port, &d);
         return session_close(l, status);
 }
@@ -122,6 +130,8 @@ static int load(struct loader *l, const struct blob *file, const char *path)
                                  img.segments[i].addr);
                         return fail(path, &d);
                 }
+        if (dry_run)
+                return STATUS_DONE;
         rc = 0;
         for (unsigned i = 0; i < img.count && rc == 0; i++)
                 rc = loader_mem_write(l, img.segments[i].addr, file->data + img.segments[i].offset,

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "flasher.h"
 #include "host/progress.h"
@@ -38,6 +39,7 @@ static int read_to(struct loader *l, uint32_t offset, uint32_t len, bool all, co
                 rc = fail(g.port, &d);
         else if (file_save(path, data, len, FILE_SECRET, &d) < 0)
                 rc = fail(NULL, &d);
+        wipe(data, len); /* may hold keys */
         free(data);
         return rc;
 }

@@ -5,7 +5,7 @@
 #include "flasher.h"
 
 static struct job job;
-static bool compress, ignore_encryption;
+static bool compress, accepted;
 static struct opt_list diff_with;
 
 const struct opt write_flash_options[] = {
@@ -32,10 +32,10 @@ const struct opt write_flash_options[] = {
           "with --diff-with: do not verify OLD first" },
         { 0, "no-progress", OPT_FLAG, &job.no_progress, NULL, "no progress line" },
         { 0, "no-verify", OPT_FLAG, &job.no_verify, NULL, "do not compare digests after writing" },
-        { 0, "verify", OPT_FLAG, &compress, NULL,
+        { 0, "verify", OPT_FLAG, &accepted, NULL,
           "compare digests after writing (so it is always)" },
-        { 0, "ignore-flash-enc-efuse|ignore-flash-encryption-efuse-setting", OPT_FLAG,
-          &ignore_encryption, NULL, NULL },
+        { 0, "ignore-flash-enc-efuse|ignore-flash-encryption-efuse-setting", OPT_FLAG, &accepted,
+          NULL, NULL },
         { 0, "dry-run", OPT_FLAG, &job.dry_run, NULL, "connect and check, write nothing" },
         { 0 },
 };

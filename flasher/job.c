@@ -227,6 +227,7 @@ static void report_run(const struct job *j, const struct loader *l, const struct
                 json_str(&w, "event", "written");
                 json_uint(&w, "images", j->n);
                 json_uint(&w, "unchanged", st->images_skipped);
+                json_uint(&w, "unverified", st->images_unverified);
                 json_uint(&w, "bytes", st->bytes);
                 json_uint(&w, "bytes_written", st->written);
                 json_uint(&w, "wire_bytes", st->wire);
@@ -236,10 +237,12 @@ static void report_run(const struct job *j, const struct loader *l, const struct
                 putchar('\n');
                 return;
         }
-        say("%llu bytes in %zu image%s written and verified in %.1f s (%u unchanged, %llu bytes "
-            "over the line at %u baud)",
-            (unsigned long long)st->bytes, j->n, j->n == 1 ? "" : "s", st->seconds,
-            st->images_skipped, (unsigned long long)st->wire, loader_baud_now(l));
+        say("%llu bytes in %zu image%s written and %s in %.1f s (%u unchanged, %llu bytes over the "
+            "line "
+            "at %u baud)",
+            (unsigned long long)st->bytes, j->n, j->n == 1 ? "" : "s",
+            st->images_unverified ? "NOT verified" : "verified", st->seconds, st->images_skipped,
+            (unsigned long long)st->wire, loader_baud_now(l));
 }
 
 static int dry_run(const struct job *j)

@@ -245,8 +245,11 @@ out:
 
 static void pieces_free(struct pieces *ps)
 {
-        for (size_t i = 0; i < ps->n; i++)
+        for (size_t i = 0; i < ps->n; i++) {
+                if (ps->at[i].comp)
+                        wipe(ps->at[i].comp, ps->at[i].comp_len); /* may hold keys */
                 free(ps->at[i].comp);
+        }
         free(ps->at);
 }
 
@@ -318,13 +321,10 @@ static int write_pieces(struct loader *l, const struct pieces *ps, bool encrypte
         return rc;
 }
 
-/* 1: verified; 0: the flash holds something else; negative: could not be found out. */
-static int check(const struct flash_plan *p, const struct image *im, struct loader *l,
-                 struct diag *d)
+/* Can and shall it be verified? */
+static bool checked(const struct flash_plan *p, const struct image *im, struct loader *l)
 {
-        if (p->opt.no_verify || im->of.encrypted || !has_md5(l))
-                return 1;
-        return holds(l, im->of.offset, im->of.len, im->md5, d);
+        return !p->opt.no_verify && !im->of.encrypted && has_md5(l);
 }
 
 /* Only what differs from old; 0 if that did not lead to the image. */
@@ -361,8 +361,12 @@ static int write_image(const struct flash_plan *p, const struct image *im, struc
                 struct diag quiet = { 0 };
 
                 rc = write_pieces(l, &im->all, im->of.encrypted, st, &quiet);
+                if (rc == 0 && !checked(p, im, l)) {
+                        st->images_unverified++;
+                        return 0;
+                }
                 if (rc == 0)
-                        rc = check(p, im, l, &quiet);
+                        rc = holds(l, im->of.offset, im->of.len, im->md5, &quiet);
                 if (rc > 0)
                         return 0;
                 if (rc == 0)
@@ -386,6 +390,7 @@ int flash_plan_run(const struct flash_plan *p, struct loader *l, struct flash_st
         memset(st, 0, sizeof *st);
         for (size_t i = 0; i < p->n && rc == 0; i++) {
                 const struct image *im = &p->images[i];
+                const uint64_t before = st->written;
                 struct diag inner = { 0 };
 
                 if (im->of.len == 0)
@@ -393,11 +398,10 @@ int flash_plan_run(const struct flash_plan *p, struct loader *l, struct flash_st
                 rc = write_image(p, im, l, st, &inner);
                 if (rc < 0)
                         diag_set(d, -rc,
-                                 "%s at 0x%x: %s; %u of %zu images are written, this one is in "
-                                 "pieces: "
-                                 "run the same command again",
+                                 "%s at 0x%x: %s; %u of %zu images are written, this one %s: run "
+                                 "the same command again",
                                  im->of.name, im->of.offset, diag_text(&inner), st->images_done,
-                                 p->n);
+                                 p->n, st->written > before ? "is in pieces" : "was not touched");
                 else
                         st->images_done++;
                 st->bytes += im->of.len;

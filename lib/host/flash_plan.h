@@ -35,6 +35,8 @@ struct flash_stats {
         uint64_t written; /* of these, sent or erased */
         uint64_t wire;    /* bytes over the link in both directions */
         uint32_t images_skipped;
+        uint32_t images_unverified; /* the chip cannot tell (encrypted, secure download, ESP8266),
+                                       or must not be asked */
         uint32_t images_done; /* written and verified (or skipped); what a following run need not do
                                  again */
         double seconds;

@@ -149,6 +149,12 @@ static int link_gone(struct loader *l, int rc, struct diag *d)
                 link_name(l->link));
 }
 
+static bool is_block(uint8_t op)
+{
+        return op == ROMLDR_FLASH_DATA || op == ROMLDR_DEFL_DATA || op == ROMLDR_MEM_DATA ||
+               op == ROMLDR_STUB_ENCRYPT_DATA;
+}
+
 int loader_exchange(struct loader *l, uint8_t op, long len, unsigned timeout_ms,
                     struct romldr_reply *r, struct diag *d)
 {
@@ -159,8 +165,9 @@ int loader_exchange(struct loader *l, uint8_t op, long len, unsigned timeout_ms,
 
         if (len < 0)
                 return diag_set(d, (int)-len, "%s: request too long", romldr_op_name(op));
+        /* of a data block the header alone: what is flashed may be a key */
         loader_trace(l, "> %-17s %5ld bytes %s", romldr_op_name(op), len,
-                     some_hex(l->tx, (size_t)len, hex));
+                     some_hex(l->tx, is_block(op) && len > 20 ? 20 : (size_t)len, hex));
         romldr_client_expect(&l->client, op);
         if ((rc = link_write(l->link, l->tx, (size_t)len)) < 0)
                 return link_gone(l, rc, d);
@@ -176,7 +183,7 @@ int loader_exchange(struct loader *l, uint8_t op, long len, unsigned timeout_ms,
                 return link_gone(l, rc, d);
         loader_trace(l, "< %-17s status %02x %02x value %08x %s", romldr_op_name(reply->op),
                      reply->status, reply->reason, reply->value,
-                     some_hex(reply->data, reply->len, hex));
+                     some_hex(reply->data, op == ROMLDR_READ_FLASH_SLOW ? 0 : reply->len, hex));
         if (r)
                 *r = *reply;
         if (reply->status)

@@ -175,14 +175,15 @@ int loader_flash_attach(struct loader *l, uint32_t size, struct diag *d)
         if (l->chip->caps & CHIP_ROM_ATTACH) {
                 const uint32_t params[] = { 0, size, 0x10000, FLASH_SECTOR, 256, 0xffff };
 
+                struct diag why = { 0 };
+
                 rc = loader_request(l, ROMLDR_SPI_SET_PARAMS, params, 6, LOADER_TIMEOUT_MS, NULL,
-                                    d);
+                                    &why);
                 /* not open in secure download mode: the ROM then works with what it found itself */
-                if (rc == -E_REFUSED && l->secure_download) {
+                if (rc == -E_REFUSED && l->secure_download)
                         rc = 0;
-                        if (d)
-                                memset(d, 0, sizeof *d);
-                }
+                if (rc < 0)
+                        diag_set(d, -rc, "%s", diag_text(&why));
         }
         if (rc == 0)
                 l->flash_size = size;
