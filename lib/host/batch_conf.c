@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "host/file.h"
+#include "host/nvs_wifi.h"
 
 struct loader {
         struct batch_conf *conf;
@@ -251,11 +252,25 @@ static const char *namespace_of(const struct batch_conf *c, size_t i)
         return "";
 }
 
-/* Wi-Fi's own credentials: the reference writes three rows more with these (nvs_partition_gen.py
- * 0.2.0). */
-static bool is_wifi_key(const char *key)
+/* Keys of the Wi-Fi library: in their namespace only, and without those that they bring. */
+static int wifi_check(struct loader *l, const struct csv_field *f)
 {
-        return strcmp(key, "sta.ssid") == 0 || strcmp(key, "sta.pswd") == 0;
+        const struct batch_conf *c = l->conf;
+        const char *ns = c->columns[l->namespace_at].key;
+
+        if (strcmp(ns, NVS_WIFI_NAMESPACE) != 0)
+                return nvs_wifi_is_sta(f->text)
+                               ? conf_error(l, E_UNSUPPORTED, f, f->text, nvs_wifi_sta_elsewhere)
+                               : 0;
+        for (size_t i = 0; i < c->count; i++)
+                if (c->columns[i].type != BATCH_NAMESPACE && strcmp(namespace_of(c, i), ns) == 0 &&
+                    (nvs_wifi_brings(c->columns[i].key, f->text) ||
+                     nvs_wifi_brings(f->text, c->columns[i].key)))
+                        return report_error(l->r, E_UNSUPPORTED, c->name, f->line, f->column,
+                                            "%s: of it and %s in line %u, one brings the other; "
+                                            "leave the other out",
+                                            f->text, c->columns[i].key, c->columns[i].line);
+        return 0;
 }
 
 static int duplicate_check(struct loader *l, const struct csv_field *f)
@@ -326,11 +341,8 @@ static int key_row(struct loader *l, const struct csv_row *row, enum batch_type 
                 return conf_error(
                         l, E_STATE, &row->fields[0], row->fields[0].text,
                         "stands before any namespace; begin the file with a row NAME,namespace,");
-        if (is_wifi_key(row->fields[0].text))
-                return conf_error(
-                        l, E_UNSUPPORTED, &row->fields[0], row->fields[0].text,
-                        "Wi-Fi's own keys bring other rows with them; not in a batch, only in a "
-                        "single configuration");
+        if (wifi_check(l, &row->fields[0]) < 0)
+                return -E_UNSUPPORTED;
         coding = nvs_coding_of(row->fields[2].text, &near);
         if (coding.enc == NVS_ENC_NONE)
                 return report_error(l->r, E_SYNTAX, l->conf->name, row->fields[2].line,

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/hex.h"
 #include "host/batch_job.h"
+#include "host/nvs_wifi.h"
 
 void batch_unit_free(struct batch_unit *u)
 {
@@ -205,6 +206,32 @@ static void values_free(const struct device *v)
                 nvs_value_free(&v->w->values[i]);
 }
 
+/* A value, and what comes with it where its key is one of the Wi-Fi library. */
+static int device_value(const struct device *v, struct nvs_writer *w, struct nvs_wifi *wifi,
+                        const char *ns, size_t i)
+{
+        const struct batch_column *col = &v->job->conf.columns[i];
+        struct nvs_wifi_blob b[NVS_WIFI_BLOBS];
+        struct diag d = { 0 };
+        int rc = col->type == BATCH_FILE
+                         ? 0
+                         : nvs_wifi_before(wifi, ns, col->key, v->w->cells[i].text, b);
+
+        if (rc == 1)
+                nvs_write_blob(w, b->key, b->data, b->len);
+        wipe(b, sizeof b);
+        if (rc < 0) {
+                diag_set(&d, -rc, "%s: %s", col->key,
+                         rc == -E_UNSUPPORTED ? nvs_wifi_ap_elsewhere : err_text(rc));
+                return device_error(v, -rc, &v->w->cells[i], &d);
+        }
+        nvs_value_write(w, col->key,
+                        v->job->repeats[i].text ? &v->job->repeats[i].value : &v->w->values[i]);
+        for (size_t k = 0, n = nvs_wifi_behind(wifi, col->key, b); k < n; k++)
+                nvs_write_blob(w, b[k].key, b[k].data, b[k].len);
+        return 0;
+}
+
 static int device_image(const struct device *v, struct nvs_write_stats *stats)
 {
         const struct batch_config *cfg = v->job->cfg;
@@ -213,20 +240,23 @@ static int device_image(const struct device *v, struct nvs_write_stats *stats)
                                              .version = cfg->version,
                                              .legacy_layout = cfg->legacy_layout,
                                              .keys_checked = true };
+        const char *ns = "";
+        struct nvs_wifi wifi = { 0 };
         struct nvs_writer w;
         struct diag d = { 0 };
         int rc = nvs_writer_init(&w, &wc, &d);
 
         for (size_t i = 0; rc == 0 && i < v->job->conf.count; i++) {
                 const struct batch_column *col = &v->job->conf.columns[i];
-                const struct nvs_value *value =
-                        v->job->repeats[i].text ? &v->job->repeats[i].value : &v->w->values[i];
 
                 if (col->type == BATCH_NAMESPACE)
-                        nvs_write_namespace(&w, col->key);
+                        nvs_write_namespace(&w, ns = col->key);
                 else
-                        nvs_value_write(&w, col->key, value);
+                        rc = device_value(v, &w, &wifi, ns, i);
         }
+        nvs_wifi_free(&wifi);
+        if (rc < 0)
+                return rc;
         rc = nvs_writer_finish(&w, stats);
         if (rc == 0) {
                 v->u->size = stats->output_size;

@@ -7,15 +7,13 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
-#include "crypt/crypt.h"
 #include "fmt/nvs_read.h"
 #include "host/csv.h"
 #include "host/file.h"
+#include "host/nvs_wifi.h"
 
 enum column { COL_KEY, COL_TYPE, COL_ENCODING, COL_VALUE, COLUMNS };
 static const char *const column_names[COLUMNS] = { "key", "type", "encoding", "value" };
-
-#define WIFI_NAMESPACE "nvs.net80211"
 
 struct loader {
         struct nvs_rows *rows;
@@ -28,10 +26,7 @@ struct loader {
         const char *ns;     /* current namespace */
         uint32_t *slots;    /* rows by namespace and key: index + 1, 0: free */
         size_t slot_count;  /* a power of two */
-        bool sta_done;      /* what Wi-Fi's keys bring with them is written */
-        bool ap_done;
-        char *ap_ssid, *ap_passwd; /* values seen so far; owned, wiped */
-        bool ap_protected;         /* an authentication mode other than 0 */
+        struct nvs_wifi wifi;
 };
 
 static int no_memory(struct loader *l)
@@ -124,64 +119,30 @@ static int blob_add(struct loader *l, const char *key, const uint8_t *data, size
         return row_add(l, key, &v, 0);
 }
 
-static bool is_sta_key(const char *key)
+/* What is to stand before this row by the rules of the Wi-Fi library's keys. */
+static int wifi_before(struct loader *l, const struct csv_field *key, const struct nvs_cell *cell)
 {
-        return !strcmp(key, "sta.ssid") || !strcmp(key, "sta.pswd");
+        struct nvs_wifi_blob b;
+        int rc = cell->is_file ? 0 : nvs_wifi_before(&l->wifi, l->ns, key->text, cell->text, &b);
+
+        if (rc == 1) {
+                rc = blob_add(l, b.key, b.data, b.len);
+                wipe(&b, sizeof b);
+                return rc;
+        }
+        if (rc == -E_UNSUPPORTED)
+                return error_at(l, E_UNSUPPORTED, key, key->text, nvs_wifi_ap_elsewhere);
+        return rc < 0 ? error_at(l, -rc, key, key->text, "no Wi-Fi key could be made") : 0;
 }
 
-/* Behind the first of the station's keys: what the reference writes there. */
-static void sta_extras(struct loader *l, const char *key)
+static void wifi_behind(struct loader *l, const char *key)
 {
-        uint8_t ones[140];
-        const uint8_t zeros[32] = { 0 };
+        struct nvs_wifi_blob b[NVS_WIFI_BLOBS];
+        const size_t n = nvs_wifi_behind(&l->wifi, key, b);
 
-        if (l->sta_done || !is_sta_key(key))
-                return;
-        l->sta_done = true;
-        memset(ones, 0xFF, sizeof ones);
-        if (blob_add(l, "sta.apinfo", ones, sizeof ones) == 0 &&
-            blob_add(l, "sta.pmk", zeros, 32) == 0)
-                blob_add(l, "sta.apsw", zeros, 2);
-}
-
-static void secret_set(char **where, const char *text)
-{
-        if (*where)
-                wipe(*where, strlen(*where));
-        free(*where);
-        *where = text ? strdup(text) : NULL;
-}
-
-/* Before the last of the access point's three keys: 100 zeros and the key that they make. */
-static int ap_extra(struct loader *l, const struct csv_field *key, const struct nvs_cell *cell)
-{
-        uint8_t info[100 + CRYPT_WIFI_PMK_LEN] = { 0 };
-        int rc = 0;
-
-        if (cell->is_file || strncmp(key->text, "ap.", 3) != 0)
-                return 0;
-        if (!strcmp(key->text, "ap.ssid"))
-                secret_set(&l->ap_ssid, cell->text);
-        else if (!strcmp(key->text, "ap.passwd"))
-                secret_set(&l->ap_passwd, cell->text);
-        else if (!strcmp(key->text, "ap.authmode"))
-                l->ap_protected |= strcmp(cell->text, "0") != 0;
-        if (l->ap_done || !l->ap_ssid || !*l->ap_ssid || !l->ap_passwd || !*l->ap_passwd ||
-            !l->ap_protected)
-                return 0;
-        l->ap_done = true;
-        if (strcmp(l->ns, WIFI_NAMESPACE) != 0)
-                return error_at(l, E_UNSUPPORTED, key, key->text,
-                                "ap.ssid, ap.passwd and ap.authmode are keys of the Wi-Fi library, "
-                                "to which Espressif's generator adds ap.pmk_info: rename one, or "
-                                "put them into " WIFI_NAMESPACE);
-        if (crypt_wifi_pmk(l->ap_passwd, l->ap_ssid, info + 100) < 0)
-                rc = report_error(l->r, E_BUG, l->file, key->line, 0,
-                                  "%s: no Wi-Fi key could be made", key->text);
-        else
-                rc = blob_add(l, "ap.pmk_info", info, sizeof info);
-        wipe(info, sizeof info);
-        return rc;
+        for (size_t i = 0; i < n; i++)
+                if (blob_add(l, b[i].key, b[i].data, b[i].len) < 0)
+                        return;
 }
 
 /* What is the same for keys and namespaces. */
@@ -312,11 +273,8 @@ static int check_key(struct loader *l, const struct csv_field *f)
         }
         if (!*l->ns)
                 return -E_STATE;
-        if (is_sta_key(f->text) && strcmp(l->ns, WIFI_NAMESPACE) != 0)
-                return error_at(
-                        l, E_UNSUPPORTED, f, f->text,
-                        "a key of the Wi-Fi library, to which Espressif's generator adds three "
-                        "blobs in any namespace: rename it, or put it into " WIFI_NAMESPACE);
+        if (nvs_wifi_is_sta(f->text) && strcmp(l->ns, NVS_WIFI_NAMESPACE) != 0)
+                return error_at(l, E_UNSUPPORTED, f, f->text, nvs_wifi_sta_elsewhere);
         before = row_before(l, f->text);
         if (!before || !before->line)
                 return 0;
@@ -363,10 +321,10 @@ static void data_row(struct loader *l, const struct csv_row *row, const struct c
                 brought->line = row->line;
                 return;
         }
-        if (ap_extra(l, key, &cell) < 0)
+        if (wifi_before(l, key, &cell) < 0)
                 nvs_value_free(&v);
         else if (row_add(l, key->text, &v, row->line) == 0)
-                sta_extras(l, key->text);
+                wifi_behind(l, key->text);
 }
 
 /* How well a field names a column: 2 exactly, or but for blanks behind it; 1 as something to mend.
@@ -487,8 +445,7 @@ static void load_file(struct loader *l, const char *path)
 
 static void loader_free(struct loader *l)
 {
-        secret_set(&l->ap_ssid, NULL);
-        secret_set(&l->ap_passwd, NULL);
+        nvs_wifi_free(&l->wifi);
         free(l->slots);
 }
 

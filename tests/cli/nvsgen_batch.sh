@@ -19,6 +19,30 @@ refused() {
         [ -e r ] && fail "$1: nothing is written" "$(find r)"
 }
 
+# --- keys that bring others: the digest is of the image that esp-idf-nvs-partition-gen 0.2.0 makes of P-1.csv
+cat >wifi.conf.csv <<'END'
+nvs.net80211,namespace,
+ap.ssid,data,blob_sz_fill(32;0x00)
+ap.passwd,data,blob_fill(65;0x00)
+ap.authmode,data,u8
+ap.chan,data,u8,REPEAT
+sta.pswd,data,string
+sta.ssid,data,string
+END
+cat >wifi.values.csv <<'END'
+ap.ssid,ap.passwd,ap.authmode,ap.chan,sta.pswd,sta.ssid
+"My""Net",secret123,3,1,abc,abc
+Other,secret124,0,,abc,abc
+END
+batch wifi.conf.csv wifi.values.csv P 0x3000 --outdir wifi
+expect "keys of the Wi-Fi library" 0 '2 made'
+run sha256sum wifi/bin/P-1.bin
+expect "bring others, as the reference has it" 0 '^6c140cedcb34dae8204abf8808e85600793c7fc374eb3b95f2d1f6ca56a53f70 '
+nvsgen -q wifi/csv/P-2.csv wifi/2.bin 0x3000
+same "and each device its own" wifi/2.bin wifi/bin/P-2.bin
+batch wifi.conf.csv wifi.values.csv P 0x3000 --outdir wifi
+expect "and they are kept" 0 '2 kept'
+
 # --- names and modes
 run nvsgen batch conf.csv values.csv Fan 12K --outdir a
 expect "three devices" 0 '3 devices: 3 made, 0 kept, 0 replaced'
@@ -128,7 +152,13 @@ refused "bad template" "${c}a,data,string,template=SO-%s\n" 'b\nx\n' 'r.conf.csv
 refused "template without counter" "${c}a,data,string,template=SO\n" 'b\nx\n' 'exactly one counter'
 refused "range of a text" "${c}a,data,string,range=1..2\n" 'a\nx\n' 'r.conf.csv:2:15:'
 refused "range the wrong way" "${c}a,data,u8,range=9..2\n" 'a\n3\n' 'above the second'
-refused "a key with rows of its own" "nvs.net80211,namespace,\nsta.ssid,data,binary\n" 'sta.ssid\nx\n' 'r.conf.csv:2:1: sta.ssid: '
+refused "a key of the Wi-Fi library elsewhere" "${c}sta.ssid,data,binary\n" 'sta.ssid\nx\n' 'r.conf.csv:2:1: sta.ssid: '
+refused "the access point's three elsewhere" "${c}ap.ssid,data,string\nap.passwd,data,string\nap.authmode,data,u8\n" \
+        'ap.ssid,ap.passwd,ap.authmode\nx,y,3\n' 'r.values.csv:2:5: ap.authmode: '
+refused "a key and what it brings" "nvs.net80211,namespace,\nsta.pmk,data,hex2bin\nsta.ssid,data,binary\n" \
+        'sta.pmk,sta.ssid\n00,x\n' 'r.conf.csv:3:1: sta.ssid: .*sta.pmk in line 2'
+refused "what a key brings, and it" "nvs.net80211,namespace,\nap.ssid,data,string\nap.pmk_info,data,hex2bin\n" \
+        'ap.ssid,ap.pmk_info\nx,00\n' 'r.conf.csv:3:1: ap.pmk_info: .*ap.ssid in line 2'
 refused "a key twice" "${c}a,data,u8\nb,data,u8\na,data,u8\n" 'a,b\n1,2\n' 'r.conf.csv:4:1: a: stands in namespace n already, in line 2'
 refused "a column is missing" "${c}a,data,u8\nb,data,u8\n" 'a\n1\n' 'r.values.csv:1: b: no such column'
 refused "blanks around a column" "${c}a,data,u8\nb,data,u8\n" 'a, b\n1,2\n' "r.values.csv:1:3: ' b': has blanks"
