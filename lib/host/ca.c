@@ -1,8 +1,12 @@
 #include "host/ca.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -234,37 +238,57 @@ static int make_index(const struct ca_plan *plan, struct diag *d)
         return rc;
 }
 
-int ca_create(const struct ca_plan *plan, struct diag *d)
+/* Everything in its order; ca.crt last. */
+static int create_locked(const struct ca_plan *plan, struct diag *d)
 {
         EVP_PKEY *root_key = NULL;
         EVP_PKEY *issuing_key = NULL;
         X509 *root = NULL;
         X509 *issuing = NULL;
-        char *done = path_join(plan->dir, "ca.crt");
-        int rc;
+        int rc = file_sweep(plan->dir, d);
 
-        if (!done)
-                return diag_set(d, E_NOMEM, "no memory");
-        if (file_exists(done))
-                rc = diag_set(d, E_EXISTS,
-                              "%s: there is a CA already; a CA is never overwritten, choose "
-                              "another folder",
-                              plan->dir);
-        else if ((rc = file_mkdirs(plan->dir, 0700, d)) == 0 &&
-                 (rc = file_sweep(plan->dir, d)) == 0 &&
-                 (rc = make_key(plan, "root", plan->root.key, plan->root_token, &root_key, d)) ==
-                         0 &&
-                 (rc = make_cert(plan, "root", &plan->root, root_key, NULL, NULL, &root, d)) == 0 &&
-                 (rc = make_key(plan, "issuing", plan->issuing.key, plan->issuing_token,
-                                &issuing_key, d)) == 0 &&
-                 (rc = make_cert(plan, "issuing", &plan->issuing, issuing_key, root, root_key,
-                                 &issuing, d)) == 0 &&
-                 (rc = make_index(plan, d)) == 0)
+        if (rc == 0 &&
+            (rc = make_key(plan, "root", plan->root.key, plan->root_token, &root_key, d)) == 0 &&
+            (rc = make_cert(plan, "root", &plan->root, root_key, NULL, NULL, &root, d)) == 0 &&
+            (rc = make_key(plan, "issuing", plan->issuing.key, plan->issuing_token, &issuing_key,
+                           d)) == 0 &&
+            (rc = make_cert(plan, "issuing", &plan->issuing, issuing_key, root, root_key, &issuing,
+                            d)) == 0 &&
+            (rc = make_index(plan, d)) == 0)
                 rc = save_chain(plan, issuing, root, d);
         EVP_PKEY_free(root_key);
         EVP_PKEY_free(issuing_key);
         X509_free(root);
         X509_free(issuing);
+        return rc;
+}
+
+int ca_create(const struct ca_plan *plan, struct diag *d)
+{
+        char *done = path_join(plan->dir, "ca.crt");
+        int fd = -1;
+        int rc;
+
+        if (!done)
+                return diag_set(d, E_NOMEM, "no memory");
+        if ((rc = file_mkdirs(plan->dir, 0700, d)) == 0) {
+                /* two at once would mix their keys */
+                fd = open(plan->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+                        rc = diag_set(
+                                d, E_BUSY,
+                                "%s: cannot be locked: %s; is another certgen making a CA there?",
+                                plan->dir, strerror(errno));
+                else if (file_exists(done))
+                        rc = diag_set(d, E_EXISTS,
+                                      "%s: there is a CA already; a CA is never overwritten, "
+                                      "choose another folder",
+                                      plan->dir);
+                else
+                        rc = create_locked(plan, d);
+        }
+        if (fd >= 0)
+                close(fd);
         free(done);
         return rc;
 }

@@ -477,23 +477,20 @@ int cert_index_by_key(struct cert_index *ix, const uint8_t key_id[KEY_ID_LEN], c
         return rc;
 }
 
-/* The row of the certificate that a CN (the live one) or a serial number means; its state, or
- * -E_NOTFOUND. */
-static int find_cert(struct cert_index *ix, const char *what, int64_t *row,
-                     char serial[CERT_SERIAL_TEXT], struct diag *d)
+/* A certificate's row by one query; its state, or -E_NOTFOUND. */
+static int find_by(struct cert_index *ix, const char *sql, const struct blob *value, bool text,
+                   int64_t *row, char serial[CERT_SERIAL_TEXT], struct diag *d)
 {
         sqlite3_stmt *s = NULL;
         int state = -E_NOTFOUND;
         int e;
 
-        if (sqlite3_prepare_v2(
-                    ix->db,
-                    "SELECT id, state, lower(hex(serial)) FROM cert WHERE state > 0 AND (cn = ?1 OR"
-                    " lower(hex(serial)) = lower(replace(?1, ':', ''))) ORDER BY state, id DESC "
-                    "LIMIT 1",
-                    -1, &s, NULL) != SQLITE_OK)
+        if (sqlite3_prepare_v2(ix->db, sql, -1, &s, NULL) != SQLITE_OK)
                 return db_fail(ix, d);
-        sqlite3_bind_text(s, 1, what, -1, SQLITE_STATIC);
+        if (text)
+                sqlite3_bind_text(s, 1, (const char *)value->data, (int)value->len, SQLITE_STATIC);
+        else
+                sqlite3_bind_blob(s, 1, value->data, (int)value->len, SQLITE_STATIC);
         e = sqlite3_step(s);
         if (e == SQLITE_ROW) {
                 *row = sqlite3_column_int64(s, 0);
@@ -504,6 +501,30 @@ static int find_cert(struct cert_index *ix, const char *what, int64_t *row,
                 state = db_fail(ix, d);
         }
         sqlite3_finalize(s);
+        return state;
+}
+
+#define CERT_ROW "SELECT id, state, lower(hex(serial)) FROM cert WHERE "
+
+/* What a serial number or a CN means: its live certificate, else its last one. As find_by. */
+static int find_cert(struct cert_index *ix, const char *what, int64_t *row,
+                     char serial[CERT_SERIAL_TEXT], struct diag *d)
+{
+        const struct blob text = { (uint8_t *)(uintptr_t)what, strlen(what) };
+        uint8_t number[20];
+        const long n = hex_decode(what, text.len, number, sizeof number, NULL);
+        int state = -E_NOTFOUND;
+
+        /* three queries, because each of them has its own index or, the last, is rare */
+        if (n > 0)
+                state = find_by(ix, CERT_ROW "serial = ?1 AND state > 0",
+                                &(struct blob){ number, (size_t)n }, false, row, serial, d);
+        if (state == -E_NOTFOUND)
+                state = find_by(ix, CERT_ROW "cn = ?1 AND state < 2 AND state > 0", &text, true,
+                                row, serial, d);
+        if (state == -E_NOTFOUND)
+                state = find_by(ix, CERT_ROW "cn = ?1 AND state = 2 ORDER BY id DESC LIMIT 1",
+                                &text, true, row, serial, d);
         if (state == -E_NOTFOUND)
                 diag_set(d, E_NOTFOUND, "%s: no certificate with this name or serial number in %s",
                          what, ix->path);

@@ -260,6 +260,18 @@ static int refuse_again(const struct issue_device *dev, const char *folder, stru
                         dev->cn, dev->serial, *folder ? folder : "standard output");
 }
 
+static bool file_holds(const char *path, const struct blob *want)
+{
+        struct blob have;
+        bool same;
+
+        if (file_load(path, FILE_LIMIT_KEY, &have, NULL) < 0)
+                return false;
+        same = have.len == want->len && memcmp(have.data, want->data, have.len) == 0;
+        blob_free(&have);
+        return same;
+}
+
 /* A device that has its certificate: the same again, if its key is here. */
 static int had_before(const struct issue_config *cfg, struct job *j, struct diag *d)
 {
@@ -273,12 +285,10 @@ static int had_before(const struct issue_config *cfg, struct job *j, struct diag
                 return refuse_again(dev, j->claim.folder, d);
         if ((rc = encode_cert(cfg, &j->claim.cert, &dev->cert, d)) < 0)
                 return rc;
-        if (!file_exists(dev->cert_path) &&
-            (rc = file_save_fast(dev->cert_path, dev->cert.data, dev->cert.len, FILE_PUBLIC, d)) <
-                    0)
-                return rc;
+        if (!file_holds(dev->cert_path, &dev->cert))
+                rc = file_save_fast(dev->cert_path, dev->cert.data, dev->cert.len, FILE_PUBLIC, d);
         dev->outcome = ISSUE_BEFORE;
-        return 0;
+        return rc;
 }
 
 static int work_prov(const struct issue_config *cfg, struct issue_device *dev,

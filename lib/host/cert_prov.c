@@ -178,6 +178,28 @@ static int save_qr(const char *stem, const char *suffix, const char *text, enum 
         return rc;
 }
 
+/* The payload in plain text, and as a picture below it. */
+static int save_qr_text(const char *stem, const char *text, struct diag *d)
+{
+        struct blob picture = { 0 };
+        char *both = NULL;
+        char *path = NULL;
+        int n = -1;
+        int rc = qr_make(text, QR_TEXT, 0, &picture, d);
+
+        if (rc == 0 && ((n = asprintf(&both, "%s\n%s", text, (const char *)picture.data)) < 0 ||
+                        asprintf(&path, "%s.qr.txt", stem) < 0))
+                rc = diag_set(d, E_NOMEM, "no memory");
+        if (rc == 0)
+                rc = file_save_fast(path, both, (size_t)n, FILE_SECRET, d);
+        blob_free_secret(&picture);
+        if (n >= 0)
+                wipe(both, (size_t)n);
+        free(both);
+        free(path);
+        return rc;
+}
+
 int prov_load_or_make(const struct prov_config *cfg, const char *cn, const char *stem_path,
                       struct prov *p, struct diag *d)
 {
@@ -200,7 +222,7 @@ int prov_load_or_make(const struct prov_config *cfg, const char *cn, const char 
         if (rc == 0)
                 rc = payload(cfg, p, d);
         if (rc == 0 && cfg->qr_text)
-                rc = save_qr(stem_path, "qr.txt", p->payload, QR_TEXT, d);
+                rc = save_qr_text(stem_path, p->payload, d);
         if (rc == 0 && cfg->qr_png)
                 rc = save_qr(stem_path, "qr.png", p->payload, QR_PNG, d);
         if (rc == 0 && cfg->qr_svg)

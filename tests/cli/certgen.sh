@@ -24,6 +24,13 @@ expect "both keys are encrypted" 0
 check "modes of CA folder and keys" test "$(stat -c %a ca ca/root.key ca/issuing.key ca/index.sqlite | tr '\n' ' ')" = "700 600 600 600 "
 run $CG ca ca
 expect "a CA is never overwritten" 1 'there is a CA already'
+certgen -q ca --no-passphrase race >/dev/null 2>&1 &
+one=$!
+certgen -q ca --no-passphrase race >/dev/null 2>&1 &
+two=$!
+wait $one
+wait $two
+check "two at once make one whole CA" certgen -q --ca race device --cn R-1 --out raced
 run certgen ca other
 expect "no terminal, no passphrase: says which option" 2 'passphrase-file'
 : >empty
@@ -45,6 +52,9 @@ same "the same certificate" dev/SO-000001.crt first.crt
 rm dev/SO-000001.crt
 run $CG device --cn SO-000001 --out dev
 same "a lost certificate comes back from the index" dev/SO-000001.crt first.crt
+echo "something else" >dev/SO-000001.crt
+run $CG device --cn SO-000001 --out dev
+same "a damaged one too" dev/SO-000001.crt first.crt
 run $CG device --cn SO-000001 --out elsewhere
 expect "its key is elsewhere: refused, nothing new" 1 'reissue'
 check "no file in the other folder" test -z "$(ls elsewhere)"
@@ -258,6 +268,7 @@ expect "fetch where nobody listens" 3 'cannot connect'
 run $CG device --cn V-1 --prov --qr text,png,svg --security 2 --out dev
 expect "--prov" 0
 check "files of --prov are secret" test "$(stat -c %a dev/V-1.prov dev/V-1.qr.png dev/V-1.qr.svg dev/V-1.qr.txt | sort -u)" = 600
+check "the payload in plain text" grep -q '^{"ver":"v1","name":"PROV_V-1",' dev/V-1.qr.txt
 cp dev/V-1.prov before.prov
 run $CG device --cn V-1 --prov --out dev
 same "asked twice: the same proof of possession" dev/V-1.prov before.prov
