@@ -34,6 +34,7 @@ endif
 
 # Lists that the modules append to.
 CORE_SRC :=#     freestanding: lib/base, lib/fmt, part of lib/wire
+OUTLET_SRC :=#   freestanding: firmware/core
 HOST_SRC :=#     hosted libraries: lib/crypt, lib/host, part of lib/wire
 PROTO :=#        .proto files of lib/wire
 SIM_SRC :=#      lib/sim

@@ -4,13 +4,14 @@ FUZZ_TARGETS += $(patsubst fuzz/%_fuzz.c,%,$(wildcard fuzz/*_fuzz.c))
 REPLAY_BINS  := $(FUZZ_TARGETS:%=$(B)/fuzz/%_replay)
 FUZZ_SECONDS ?= 60
 FB := build-fuzz
+FUZZ_LIBS = $(FAKE_LIB) $(OUTLET_LIB) $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
 
-$(B)/fuzz/%_replay: $(B)/fuzz/%_fuzz.o $(B)/fuzz/replay.o $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
+$(B)/fuzz/%_replay: $(B)/fuzz/%_fuzz.o $(B)/fuzz/replay.o $(FUZZ_LIBS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $(call group,$^) $(call pc_libs,$(UNIT_PC) $(BASE_PC)) $(UNIT_LIBS) $(BASE_LIBS)
 
-$(B)/fuzz/%_fuzzer: $(B)/fuzz/%_fuzz.o $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
+$(B)/fuzz/%_fuzzer: $(B)/fuzz/%_fuzz.o $(FUZZ_LIBS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -pthread -o $@ $(call group,$^) $(call pc_libs,$(UNIT_PC) $(BASE_PC)) $(UNIT_LIBS) $(BASE_LIBS)

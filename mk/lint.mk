@@ -5,7 +5,8 @@ lint: all
 
 lint-facts:
 	@echo 'CORE_LIB="$(CORE_LIB)"'
-	@echo 'CORE_SRC="$(CORE_SRC)"'
+	@echo 'OUTLET_LIB="$(OUTLET_LIB)"'
+	@echo 'CORE_SRC="$(CORE_SRC) $(OUTLET_SRC)"'
 	@echo 'TOOLS="$(TOOLS)"'
 	@echo 'MAN="$(MAN)"'
 	@echo 'CORE_FLAGS="-std=c11 -Ilib -I. $(WARN) $(CORE_CFLAGS)"'

@@ -8,13 +8,16 @@ pc_libs   = $(if $(strip $1),$(shell $(PKG_CONFIG) --libs $1 2>/dev/null))
 group = -Wl,--start-group $1 -Wl,--end-group
 
 CORE_OBJ := $(CORE_SRC:%.c=$(B)/%.o)
+OUTLET_OBJ := $(OUTLET_SRC:%.c=$(B)/%.o)
 HOST_OBJ := $(HOST_SRC:%.c=$(B)/%.o)
 SIM_OBJ  := $(SIM_SRC:%.c=$(B)/%.o)
 PROTO_C  := $(PROTO:lib/wire/%.proto=$(B)/gen/%.pb-c.c)
 HOST_OBJ += $(PROTO_C:.c=.o)
 CORE_LIB := $(B)/libfctry-core.a
+OUTLET_LIB := $(B)/libfctry-outlet.a
 HOST_LIB := $(B)/libfctry-host.a
 SIM_LIB  := $(B)/libfctry-sim.a
+FAKE_LIB := $(B)/libfctry-fake.a
 TOOL_BINS := $(TOOLS:%=$(B)/bin/%)
 
 # Objects are made again when the flags change.
@@ -28,7 +31,7 @@ $(FLAGS_STAMP): force
 
 .PRECIOUS: $(B)/%.o
 
-$(CORE_OBJ): OBJ_CFLAGS = $(CORE_CFLAGS)
+$(CORE_OBJ) $(OUTLET_OBJ): OBJ_CFLAGS = $(CORE_CFLAGS)
 $(HOST_OBJ) $(SIM_OBJ): OBJ_CFLAGS = $(HOST_CFLAGS)
 OBJ_CFLAGS = $(HOST_CFLAGS)
 
@@ -50,9 +53,10 @@ $(filter $(B)/lib/wire/prov_%.o,$(HOST_OBJ)): OBJ_CFLAGS = $(HOST_CFLAGS) -I$(B)
 $(filter $(B)/lib/wire/prov_%.o,$(HOST_OBJ)): | $(PROTO_C)
 
 $(CORE_LIB): $(CORE_OBJ)
+$(OUTLET_LIB): $(OUTLET_OBJ)
 $(HOST_LIB): $(HOST_OBJ)
 $(SIM_LIB): $(SIM_OBJ)
-$(CORE_LIB) $(HOST_LIB) $(SIM_LIB):
+$(CORE_LIB) $(OUTLET_LIB) $(HOST_LIB) $(SIM_LIB):
 	@rm -f $@
 	$(call say,AR,$@)
 	$(Q)$(AR) rcs $@ $^
@@ -67,5 +71,5 @@ $$(B)/bin/$1: $$($1_OBJ) $$(if $$($1_SIM),$$(SIM_LIB)) $$(HOST_LIB) $$(CORE_LIB)
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool_template,$t)))
 
-ALL_OBJ = $(CORE_OBJ) $(HOST_OBJ) $(SIM_OBJ) $(foreach t,$(TOOLS),$($(t)_SRC:%.c=$(B)/%.o))
+ALL_OBJ = $(CORE_OBJ) $(OUTLET_OBJ) $(HOST_OBJ) $(SIM_OBJ) $(foreach t,$(TOOLS),$($(t)_SRC:%.c=$(B)/%.o))
 -include $(ALL_OBJ:.o=.d)

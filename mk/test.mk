@@ -4,7 +4,15 @@ SCRIPT_TESTS += $(sort $(wildcard tests/golden/*.sh tests/cli/*.sh tests/e2e/*.s
 UNIT_BINS := $(UNIT_TESTS:tests/unit/%.c=$(B)/tests/%)
 UNIT_PC   ?=
 
-$(B)/tests/%: $(B)/tests/unit/%.o $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
+# The outlet on a port that only tests have: tests/unit/fake_*.c. Programs that do not use it link nothing of it.
+FAKE_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/fake_*.c))
+$(FAKE_LIB): $(FAKE_OBJ)
+	@rm -f $@
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $^
+-include $(FAKE_OBJ:.o=.d)
+
+$(B)/tests/%: $(B)/tests/unit/%.o $(FAKE_LIB) $(OUTLET_LIB) $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $(call group,$^) $(call pc_libs,cmocka $(UNIT_PC) $(BASE_PC)) $(UNIT_LIBS) $(BASE_LIBS)

@@ -8,7 +8,7 @@ eval "$(${MAKE:-make} -s --no-print-directory lint-facts)"
 # 1. headers compile alone, and are guarded
 bad=
 while read -r h; do
-        case $h in lib/base/* | lib/fmt/*) flags=$CORE_FLAGS ;; *) flags=$HOST_FLAGS ;; esac
+        case $h in lib/base/* | lib/fmt/* | firmware/core/*) flags=$CORE_FLAGS ;; *) flags=$HOST_FLAGS ;; esac
         # shellcheck disable=SC2086
         printf '#include "%s"\n#include "%s"\nint lint_unit;\n' "$h" "$h" |
                 $CC $flags -fsyntax-only -x c - 2>"$T/h.err" || bad="$bad $h: $(head -3 "$T/h.err")"
@@ -42,17 +42,27 @@ while read -r f; do
 done < <(git ls-files -co --exclude-standard 'lib/*.[ch]' '*gen/*.[ch]' 'flasher/*.[ch]' 'provcli/*.[ch]' 'firmware/*.[ch]')
 if [ -z "$bad" ]; then pass "includes point down"; else fail "includes point down" "$bad"; fi
 
-# 3. the freestanding core: undefined symbols against a whitelist
+# 3. the freestanding archives: undefined symbols against a whitelist; the outlet may call its port and the core too
 white='memcpy|memmove|memset|memcmp|strlen|strcmp|strncmp|strnlen|memchr|strchr|crypt_[a-z0-9_]+|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail'
 [ -n "${SAN:-}" ] && white="$white|__asan_.*|__ubsan_.*"
-nm -A "$O/${CORE_LIB##*/}" 2>/dev/null | awk '$(NF-1) ~ /^[TDBRVWC]$/ { def[$NF] = 1 } $(NF-1) == "U" { und[$NF] = $1 } END { for (s in und) if (!(s in def)) print s, und[s] }' >"$T/und"
-if [ ! -s "$O/${CORE_LIB##*/}" ]; then
-        fail "freestanding core" "no archive $O/${CORE_LIB##*/}"
-elif grep -vE "^($white) " "$T/und" >"$T/und.bad"; then
-        fail "freestanding core needs nothing but the whitelist" "$(cat "$T/und.bad")"
-else
-        pass "freestanding core needs nothing but the whitelist"
-fi
+symbols() { # files…: "U name place", "D name"
+        nm -A "$@" 2>/dev/null | awk '$(NF-1) ~ /^[TDBRVWC]$/ { print "D", $NF } $(NF-1) == "U" { print "U", $NF, $1 }'
+}
+freestanding() { # what whitelist archive…: the first archive is judged, the others define
+        local what=$1 allow=$2 judged=$3
+        shift 2
+        symbols "$@" | awk '$1 == "D" { def[$2] = 1 } END { for (s in def) print s }' >"$T/def"
+        symbols "$judged" | awk 'NR == FNR { def[$1] = 1; next } $1 == "U" && !($2 in def) { print $2, $3 }' "$T/def" - | sort -u >"$T/und"
+        if [ ! -s "$judged" ]; then
+                fail "$what" "no archive $judged"
+        elif grep -vE "^($allow) " "$T/und" >"$T/und.bad"; then
+                fail "$what needs nothing but the whitelist" "$(cat "$T/und.bad")"
+        else
+                pass "$what needs nothing but the whitelist"
+        fi
+}
+freestanding "freestanding core" "$white" "$O/${CORE_LIB##*/}"
+freestanding "the outlet's core" "$white|port_[a-z0-9_]+" "$O/${OUTLET_LIB##*/}" "$O/${CORE_LIB##*/}"
 
 # 4. the core for a 32-bit machine
 if printf '#include <string.h>\nint x;\n' | $CC -m32 -fsyntax-only -x c - 2>/dev/null; then

@@ -1,15 +1,16 @@
 /*
  * The outlet: what a platform's main loop calls. port.h is what the outlet calls.
  *
- *     static struct outlet outlet;            // some kilobytes: not on a stack
+ *     static struct outlet outlet;            // some 25 kilobytes: not on a stack
  *     outlet_start(&outlet, &config, now);
  *     for (;;) {
- *             wait until outlet_tick's time or an event;
- *             outlet_event(&outlet, &event, now);   // any number
  *             due = outlet_tick(&outlet, now);
+ *             wait until due or an event;
+ *             outlet_event(&outlet, &event, now);
  *     }
  *
- * now: milliseconds of a clock that never goes back and never wraps (64 bits), from any start.
+ * now: milliseconds of a clock that never goes back and never wraps (64 bits), from any start. The
+ * tick follows every event.
  */
 #ifndef CORE_OUTLET_H
 #define CORE_OUTLET_H
@@ -17,30 +18,54 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "firmware/core/button.h"
+#include "firmware/core/cloud.h"
+#include "firmware/core/console.h"
+#include "firmware/core/esptopics.h"
+#include "firmware/core/identity.h"
+#include "firmware/core/net.h"
+#include "firmware/core/ota.h"
+#include "firmware/core/outlet_config.h"
 #include "firmware/core/port.h"
+#include "firmware/core/poweron.h"
+#include "firmware/core/shadow.h"
 
-/* What a build decides. Strings are borrowed for ever; NULL: none. */
-struct outlet_config {
-        const char *wifi_ssid; /* built-in network for bring-up: used before any stored one */
-        const char *wifi_passphrase;
-        enum port_prov_transport transport; /* unless fctry says otherwise (prov_transport) */
-        const char *endpoint;       /* of the cloud, "host" or "host:port", unless fctry has one */
-        const char *ca;             /* PEM, for cloud and updates, unless fctry has one */
-        const char *update_url;     /* of periodic updates */
-        uint32_t update_interval_s; /* 300 … 9,999,999; 0: no periodic updates */
-        uint32_t selftest_s;        /* a new version must reach the cloud in that time; 0: 90 */
-        bool allow_downgrade;
-        bool no_shadow;  /* no AWS IoT device shadow */
-        bool esp_topics; /* secure_esp's topics: /esp/update/url … */
-        bool cloudless;  /* no cloud wanted: the self-test asks for the network only */
+struct outlet {
+        /* private: */
+        const struct outlet_config *cfg;
+        struct identity id;
+        struct button button;
+        struct poweron poweron;
+        struct net net;
+        struct cloud cloud;
+        struct shadow shadow;
+        struct esptopics topics;
+        struct ota ota;
+        struct console console;
+        int nvs;                      /* 0, or why it is not mounted */
+        bool cloud_up;                /* as the shadow was told */
+        bool trial;                   /* this version has to prove itself */
+        bool stopped;                 /* a restart is under way: nothing more is done */
+        bool cloud_update;            /* the update in hand comes from the shadow's ota_url */
+        uint64_t trial_ends;          /* … until then */
+        uint64_t next_check;          /* of the periodic update */
+        uint32_t check_s;             /* the interval that next_check was made with */
+        enum ota_state ota_told;      /* what the cloud knows */
+        char asked_url[PORT_URL_MAX]; /* ota_url that is being dealt with */
+        char done_url[PORT_URL_MAX];  /* … that was dealt with; asking again takes another URL */
+        char status[OTA_STATUS_MAX];  /* how the last update went, for the shadow */
+        char installed[PORT_VERSION_MAX]; /* the last version that an update has activated */
 };
 
-struct outlet;
-
+/*
+ * The output has its level when this returns, whatever else fails. cfg is borrowed for ever; o need
+ * not be cleared.
+ */
 void outlet_start(struct outlet *o, const struct outlet_config *cfg, uint64_t now);
+
 void outlet_event(struct outlet *o, const struct port_event *ev, uint64_t now);
 
-/* Does what is due; returns when it wants to be called again (absolute, never before now + 1). */
+/* Does what is due; returns when it wants to be called again, UINT64_MAX: after an event. */
 uint64_t outlet_tick(struct outlet *o, uint64_t now);
 
 #endif

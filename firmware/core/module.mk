@@ -1,0 +1,2 @@
+# The outlet: freestanding, above the core archive and below a port.
+OUTLET_SRC += $(wildcard firmware/core/*.c)
