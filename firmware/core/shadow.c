@@ -4,7 +4,7 @@
 
 #include "base/err.h"
 #include "base/strf.h"
-#include "firmware/core/json.h"
+#include "firmware/core/jdoc.h"
 #include "firmware/core/say.h"
 
 #define PREFIX "$aws/things/"
@@ -19,7 +19,7 @@ static const char *const item_names[SHADOW_ITEMS] = {
 
 /* A document as it came; the objects are scanners that stand behind their brace. */
 struct doc {
-        struct json state, desired, reported;
+        struct jdoc state, desired, reported;
         bool has_state, has_desired, has_reported;
         int64_t version, code; /* 0: not there */
         char token[24];
@@ -86,93 +86,93 @@ void shadow_changed(struct shadow *s, unsigned item)
 
 /* ---- documents that come ---- */
 
-static int read_state(struct json *j, struct doc *d)
+static int read_state(struct jdoc *j, struct doc *d)
 {
-        struct json_token key, t;
+        struct jdoc_token key, t;
         int rc;
 
-        while ((rc = json_next(j, &key)) == 0 && key.type == JSON_KEY) {
-                if ((rc = json_next(j, &t)) < 0)
+        while ((rc = jdoc_next(j, &key)) == 0 && key.type == JDOC_KEY) {
+                if ((rc = jdoc_next(j, &t)) < 0)
                         return rc;
-                if (t.type == JSON_OBJECT && json_is(&key, "desired")) {
+                if (t.type == JDOC_OBJECT && jdoc_is(&key, "desired")) {
                         d->desired = *j;
                         d->has_desired = true;
-                } else if (t.type == JSON_OBJECT && json_is(&key, "reported")) {
+                } else if (t.type == JDOC_OBJECT && jdoc_is(&key, "reported")) {
                         d->reported = *j;
                         d->has_reported = true;
                 }
-                if ((rc = json_skip(j, &t)) < 0)
+                if ((rc = jdoc_skip(j, &t)) < 0)
                         return rc;
         }
         return rc;
 }
 
-static int read_member(struct json *j, const struct json_token *key, struct doc *d)
+static int read_member(struct jdoc *j, const struct jdoc_token *key, struct doc *d)
 {
-        struct json_token t;
-        int rc = json_next(j, &t);
+        struct jdoc_token t;
+        int rc = jdoc_next(j, &t);
 
         if (rc < 0)
                 return rc;
-        if (json_is(key, "state") && t.type == JSON_OBJECT) {
+        if (jdoc_is(key, "state") && t.type == JDOC_OBJECT) {
                 d->state = *j;
                 d->has_state = true;
                 return read_state(j, d);
         }
-        if (json_is(key, "version"))
-                (void)json_int(&t, &d->version);
-        else if (json_is(key, "code"))
-                (void)json_int(&t, &d->code);
-        else if (json_is(key, "clientToken") && json_text(&t, d->token, sizeof d->token) < 0)
+        if (jdoc_is(key, "version"))
+                (void)jdoc_int(&t, &d->version);
+        else if (jdoc_is(key, "code"))
+                (void)jdoc_int(&t, &d->code);
+        else if (jdoc_is(key, "clientToken") && jdoc_text(&t, d->token, sizeof d->token) < 0)
                 d->token[0] = 0;
-        return json_skip(j, &t);
+        return jdoc_skip(j, &t);
 }
 
 static int doc_read(struct doc *d, const char *p, size_t n)
 {
-        struct json_token t;
-        struct json j;
+        struct jdoc_token t;
+        struct jdoc j;
         int rc;
 
         memset(d, 0, sizeof *d);
-        json_init(&j, p, n);
-        if ((rc = json_next(&j, &t)) < 0)
+        jdoc_init(&j, p, n);
+        if ((rc = jdoc_next(&j, &t)) < 0)
                 return rc;
-        if (t.type != JSON_OBJECT)
+        if (t.type != JDOC_OBJECT)
                 return -E_FORMAT;
-        while ((rc = json_next(&j, &t)) == 0 && t.type == JSON_KEY)
+        while ((rc = jdoc_next(&j, &t)) == 0 && t.type == JDOC_KEY)
                 if ((rc = read_member(&j, &t, d)) < 0)
                         return rc;
-        return rc < 0 ? rc : json_next(&j, &t); /* nothing may follow */
+        return rc < 0 ? rc : jdoc_next(&j, &t); /* nothing may follow */
 }
 
 /* The value of a key in an object (a copy of its scanner); false: not there. */
-static bool find(struct json j, const char *name, struct json_token *out)
+static bool find(struct jdoc j, const char *name, struct jdoc_token *out)
 {
-        struct json_token key;
+        struct jdoc_token key;
 
-        while (json_next(&j, &key) == 0 && key.type == JSON_KEY) {
-                if (json_next(&j, out) < 0)
+        while (jdoc_next(&j, &key) == 0 && key.type == JDOC_KEY) {
+                if (jdoc_next(&j, out) < 0)
                         return false;
-                if (json_is(&key, name))
+                if (jdoc_is(&key, name))
                         return true;
-                if (json_skip(&j, out) < 0)
+                if (jdoc_skip(&j, out) < 0)
                         return false;
         }
         return false;
 }
 
 /* A property's value as the document has it; -E_TYPE, -E_RANGE. */
-static int property_value(const struct driver_property *p, const struct json_token *t, int32_t *v)
+static int property_value(const struct driver_property *p, const struct jdoc_token *t, int32_t *v)
 {
         int64_t n;
         int rc;
 
         if (!p->is_number) {
-                *v = t->type == JSON_TRUE;
-                return t->type == JSON_TRUE || t->type == JSON_FALSE ? 0 : -E_TYPE;
+                *v = t->type == JDOC_TRUE;
+                return t->type == JDOC_TRUE || t->type == JDOC_FALSE ? 0 : -E_TYPE;
         }
-        rc = json_int(t, &n);
+        rc = jdoc_int(t, &n);
         if (rc == 0 && (n < INT32_MIN || n > INT32_MAX))
                 rc = -E_RANGE;
         if (rc == 0)
@@ -186,7 +186,7 @@ static bool ours(const struct shadow *s, unsigned item)
 }
 
 /* A wish for a property that we have not seen before. */
-static void follow(struct shadow *s, unsigned i, const struct json_token *wish)
+static void follow(struct shadow *s, unsigned i, const struct jdoc_token *wish)
 {
         size_t count;
         const struct driver_property *p = &driver_properties(&count)[i];
@@ -203,23 +203,23 @@ static void follow(struct shadow *s, unsigned i, const struct json_token *wish)
         shadow_changed(s, i); /* else the difference stays for ever */
 }
 
-static void follow_power_on(struct shadow *s, const struct json_token *wish)
+static void follow_power_on(struct shadow *s, const struct jdoc_token *wish)
 {
         if (ours(s, SHADOW_POWER_ON))
                 return;
-        if (json_text(wish, s->want_power_on, sizeof s->want_power_on) >= 0)
+        if (jdoc_text(wish, s->want_power_on, sizeof s->want_power_on) >= 0)
                 return;
         s->want_power_on[0] = 0;
         shadow_changed(s, SHADOW_POWER_ON);
 }
 
-static void follow_url(struct shadow *s, const struct json_token *wish)
+static void follow_url(struct shadow *s, const struct jdoc_token *wish)
 {
         const char *done = s->value[SHADOW_OTA_URL];
 
-        if (wish->type != JSON_STRING || json_text(wish, s->want_url, sizeof s->want_url) < 0) {
+        if (wish->type != JDOC_STRING || jdoc_text(wish, s->want_url, sizeof s->want_url) < 0) {
                 s->want_url[0] = 0;
-                if (wish->type != JSON_NULL)
+                if (wish->type != JDOC_NULL)
                         say(PORT_WARN, "shadow: ota_url is no URL of less than %u bytes",
                             PORT_URL_MAX);
                 return;
@@ -235,7 +235,7 @@ static void on_delta(struct shadow *s, const struct doc *d)
 {
         size_t count;
         const struct driver_property *p = driver_properties(&count);
-        struct json_token t;
+        struct jdoc_token t;
 
         if (!d->has_state || d->version < s->version)
                 return;
@@ -249,7 +249,7 @@ static void on_delta(struct shadow *s, const struct doc *d)
                 follow_url(s, &t);
 }
 
-static bool same_text(const struct json_token *a, const struct json_token *b)
+static bool same_text(const struct jdoc_token *a, const struct jdoc_token *b)
 {
         return a->type == b->type && a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
 }
@@ -259,7 +259,7 @@ static void compare(struct shadow *s, unsigned i, const struct doc *d)
 {
         size_t count;
         const struct driver_property *p = &driver_properties(&count)[i];
-        struct json_token wish, told;
+        struct jdoc_token wish, told;
         const bool wished = d->has_desired && find(d->desired, p->name, &wish);
         const bool known = d->has_reported && find(d->reported, p->name, &told);
         int32_t w = 0;
@@ -277,7 +277,7 @@ static void compare(struct shadow *s, unsigned i, const struct doc *d)
 
 static void on_document(struct shadow *s, const struct doc *d)
 {
-        struct json_token wish, told;
+        struct jdoc_token wish, told;
         size_t count;
 
         (void)driver_properties(&count);
@@ -369,18 +369,18 @@ bool shadow_message(struct shadow *s, const char *t, const char *p, size_t n, ui
 
 /* ---- documents that go ---- */
 
-static void put_item(const struct shadow *s, struct json_writer *w, unsigned i)
+static void put_item(const struct shadow *s, struct jdoc_writer *w, unsigned i)
 {
         size_t count;
         const struct driver_property *p = driver_properties(&count);
 
         if (i >= DRIVER_PROPERTIES_MAX) {
-                json_put(w, "\"%s\":", item_names[i]);
-                json_put_string(w, s->value[i]);
+                jdoc_put(w, "\"%s\":", item_names[i]);
+                jdoc_put_string(w, s->value[i]);
         } else if (p[i].is_number) {
-                json_put(w, "\"%s\":%d", p[i].name, (int)driver_get(i));
+                jdoc_put(w, "\"%s\":%d", p[i].name, (int)driver_get(i));
         } else {
-                json_put(w, "\"%s\":%s", p[i].name, driver_get(i) ? "true" : "false");
+                jdoc_put(w, "\"%s\":%s", p[i].name, driver_get(i) ? "true" : "false");
         }
 }
 
@@ -392,37 +392,37 @@ static bool there(const struct shadow *s, unsigned i)
         return i < DRIVER_PROPERTIES_MAX ? i < count : s->value[i] != NULL;
 }
 
-static void put_section(const struct shadow *s, struct json_writer *w, const char *name,
+static void put_section(const struct shadow *s, struct jdoc_writer *w, const char *name,
                         uint32_t bits)
 {
         const char *comma = "";
 
-        json_put(w, "\"%s\":{", name);
+        jdoc_put(w, "\"%s\":{", name);
         for (unsigned i = 0; i < SHADOW_ITEMS; i++) {
                 if (!(bits >> i & 1u) || !there(s, i))
                         continue;
-                json_put(w, "%s", comma);
+                jdoc_put(w, "%s", comma);
                 put_item(s, w, i);
                 comma = ",";
         }
-        json_put(w, "}");
+        jdoc_put(w, "}");
 }
 
 static int send_update(struct shadow *s, uint64_t now)
 {
         char to[PORT_TOPIC_MAX];
-        struct json_writer w;
+        struct jdoc_writer w;
         int rc;
 
         (void)strf(s->token, sizeof s->token, "%08x-%u", (unsigned)s->boot, (unsigned)++s->count);
-        json_writer_init(&w, s->out, sizeof s->out);
-        json_put(&w, "{\"state\":{");
+        jdoc_writer_init(&w, s->out, sizeof s->out);
+        jdoc_put(&w, "{\"state\":{");
         put_section(s, &w, "reported", s->report);
         if (s->desire) {
-                json_put(&w, ",");
+                jdoc_put(&w, ",");
                 put_section(s, &w, "desired", s->desire);
         }
-        json_put(&w, "},\"clientToken\":\"%s\"}", s->token);
+        jdoc_put(&w, "},\"clientToken\":\"%s\"}", s->token);
         if (w.cut)
                 return -E_NOSPACE;
         topic(s, "/update", to);

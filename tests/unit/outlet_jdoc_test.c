@@ -9,18 +9,18 @@
 #include <cmocka.h>
 
 #include "base/err.h"
-#include "firmware/core/json.h"
+#include "firmware/core/jdoc.h"
 
 /* All tokens, one letter each; the failure, or 0. */
 static int scan(const char *p, size_t n, char *letters)
 {
-        struct json_token t;
-        struct json j;
+        struct jdoc_token t;
+        struct jdoc j;
         size_t count = 0;
         int rc;
 
-        json_init(&j, p, n);
-        while ((rc = json_next(&j, &t)) == 0 && t.type != JSON_END)
+        jdoc_init(&j, p, n);
+        while ((rc = jdoc_next(&j, &t)) == 0 && t.type != JDOC_END)
                 if (count < 60)
                         letters[count++] = "${}[]ksntfN"[t.type];
         letters[count] = 0;
@@ -113,18 +113,18 @@ static void test_text(void **state)
 
         (void)state;
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-                struct json_token t;
-                struct json j;
+                struct jdoc_token t;
+                struct jdoc j;
 
-                json_init(&j, rows[i].json, strlen(rows[i].json));
-                assert_int_equal(json_next(&j, &t), 0);
-                assert_int_equal(json_text(&t, out, sizeof out), rows[i].rc);
+                jdoc_init(&j, rows[i].json, strlen(rows[i].json));
+                assert_int_equal(jdoc_next(&j, &t), 0);
+                assert_int_equal(jdoc_text(&t, out, sizeof out), rows[i].rc);
                 if (rows[i].rc < 0)
                         continue;
                 assert_string_equal(out, rows[i].want);
-                assert_true(json_is(&t, rows[i].want));
+                assert_true(jdoc_is(&t, rows[i].want));
                 for (size_t cap = 0; cap <= (size_t)rows[i].rc; cap++)
-                        assert_int_equal(json_text(&t, out, cap), -E_NOSPACE);
+                        assert_int_equal(jdoc_text(&t, out, cap), -E_NOSPACE);
         }
 }
 
@@ -147,13 +147,13 @@ static void test_int(void **state)
 
         (void)state;
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-                struct json_token t;
-                struct json j;
+                struct jdoc_token t;
+                struct jdoc j;
                 int64_t v = 0;
 
-                json_init(&j, rows[i].json, strlen(rows[i].json));
-                assert_int_equal(json_next(&j, &t), 0);
-                assert_int_equal(json_int(&t, &v), rows[i].rc);
+                jdoc_init(&j, rows[i].json, strlen(rows[i].json));
+                assert_int_equal(jdoc_next(&j, &t), 0);
+                assert_int_equal(jdoc_int(&t, &v), rows[i].rc);
                 assert_true(v == rows[i].v);
         }
 }
@@ -162,15 +162,15 @@ static void test_writer(void **state)
 {
         static const char want[] = "{\"a\\\"\\\\\\u0001\":12}";
         char out[64];
-        struct json_writer w;
+        struct jdoc_writer w;
 
         (void)state;
         for (size_t cap = 1; cap <= sizeof want; cap++) {
                 memset(out, 'x', sizeof out);
-                json_writer_init(&w, out, cap);
-                json_put(&w, "{");
-                json_put_string(&w, "a\"\\\x01");
-                json_put(&w, ":%d}", 12);
+                jdoc_writer_init(&w, out, cap);
+                jdoc_put(&w, "{");
+                jdoc_put_string(&w, "a\"\\\x01");
+                jdoc_put(&w, ":%d}", 12);
                 assert_int_equal(w.cut, cap < sizeof want);
                 assert_int_equal(strlen(out), w.len);
                 assert_true(w.len < cap && out[cap] == 'x');

@@ -1,4 +1,4 @@
-#include "firmware/core/json.h"
+#include "firmware/core/jdoc.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -10,47 +10,47 @@
 
 enum { WANT_VALUE, WANT_VALUE_OR_END, WANT_KEY, WANT_KEY_OR_END, WANT_COMMA, DONE };
 
-void json_init(struct json *j, const char *text, size_t n)
+void jdoc_init(struct jdoc *j, const char *text, size_t n)
 {
-        *j = (struct json){ .text = text, .len = n, .state = WANT_VALUE };
+        *j = (struct jdoc){ .text = text, .len = n, .state = WANT_VALUE };
 }
 
-static void blanks(struct json *j)
+static void blanks(struct jdoc *j)
 {
         while (j->at < j->len && memchr(" \t\r\n", j->text[j->at], 4))
                 j->at++;
 }
 
-static bool in_object(const struct json *j)
+static bool in_object(const struct jdoc *j)
 {
         return j->objects >> j->depth & 1u;
 }
 
-static void after_value(struct json *j)
+static void after_value(struct jdoc *j)
 {
         j->state = j->depth ? WANT_COMMA : DONE;
 }
 
-static int open_level(struct json *j, struct json_token *t, bool object)
+static int open_level(struct jdoc *j, struct jdoc_token *t, bool object)
 {
-        if (j->depth == JSON_DEPTH_MAX)
+        if (j->depth == JDOC_DEPTH_MAX)
                 return -E_RANGE;
         j->depth++;
         j->objects = (j->objects & ~(1u << j->depth)) | (uint32_t)object << j->depth;
         j->at++;
         j->state = object ? WANT_KEY_OR_END : WANT_VALUE_OR_END;
-        t->type = object ? JSON_OBJECT : JSON_ARRAY;
+        t->type = object ? JDOC_OBJECT : JDOC_ARRAY;
         return 0;
 }
 
-static int close_level(struct json *j, struct json_token *t, bool object)
+static int close_level(struct jdoc *j, struct jdoc_token *t, bool object)
 {
         if (!j->depth || in_object(j) != object)
                 return -E_SYNTAX;
         j->depth--;
         j->at++;
         after_value(j);
-        t->type = object ? JSON_OBJECT_END : JSON_ARRAY_END;
+        t->type = object ? JDOC_OBJECT_END : JDOC_ARRAY_END;
         return 0;
 }
 
@@ -82,7 +82,7 @@ static int unit(const char *p, size_t n)
         return len ? (int)len : n < 4 ? -E_TRUNC : -E_SYNTAX;
 }
 
-static int string(struct json *j, struct json_token *t)
+static int string(struct jdoc *j, struct jdoc_token *t)
 {
         size_t i = j->at + 1;
 
@@ -101,7 +101,7 @@ static int string(struct json *j, struct json_token *t)
         return 0;
 }
 
-static size_t digits(const struct json *j, size_t i)
+static size_t digits(const struct jdoc *j, size_t i)
 {
         const size_t start = i;
 
@@ -110,7 +110,7 @@ static size_t digits(const struct json *j, size_t i)
         return i - start;
 }
 
-static int number(struct json *j, struct json_token *t)
+static int number(struct jdoc *j, struct jdoc_token *t)
 {
         size_t i = j->at;
         size_t n;
@@ -137,17 +137,17 @@ static int number(struct json *j, struct json_token *t)
         }
         t->len = i - j->at;
         j->at = i;
-        t->type = JSON_NUMBER;
+        t->type = JDOC_NUMBER;
         after_value(j);
         return 0;
 }
 
-static int word(struct json *j, struct json_token *t)
+static int word(struct jdoc *j, struct jdoc_token *t)
 {
         static const struct {
                 const char *text;
-                enum json_type type;
-        } words[] = { { "true", JSON_TRUE }, { "false", JSON_FALSE }, { "null", JSON_NULL } };
+                enum jdoc_type type;
+        } words[] = { { "true", JDOC_TRUE }, { "false", JDOC_FALSE }, { "null", JDOC_NULL } };
         const size_t left = j->len - j->at;
 
         for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
@@ -168,7 +168,7 @@ static int word(struct json *j, struct json_token *t)
         return -E_SYNTAX;
 }
 
-static int value(struct json *j, struct json_token *t)
+static int value(struct jdoc *j, struct jdoc_token *t)
 {
         const char c = j->text[j->at];
         int rc;
@@ -181,7 +181,7 @@ static int value(struct json *j, struct json_token *t)
         case '"':
                 if ((rc = string(j, t)) < 0)
                         return rc;
-                t->type = JSON_STRING;
+                t->type = JDOC_STRING;
                 after_value(j);
                 return 0;
         default:
@@ -189,7 +189,7 @@ static int value(struct json *j, struct json_token *t)
         }
 }
 
-static int key(struct json *j, struct json_token *t)
+static int key(struct jdoc *j, struct jdoc_token *t)
 {
         int rc;
 
@@ -202,12 +202,12 @@ static int key(struct json *j, struct json_token *t)
                 return -E_TRUNC;
         if (j->text[j->at++] != ':')
                 return -E_SYNTAX;
-        t->type = JSON_KEY;
+        t->type = JDOC_KEY;
         j->state = WANT_VALUE;
         return 0;
 }
 
-static int step(struct json *j, struct json_token *t)
+static int step(struct jdoc *j, struct jdoc_token *t)
 {
         blanks(j);
         if (j->state == DONE)
@@ -231,28 +231,28 @@ static int step(struct json *j, struct json_token *t)
         return j->state == WANT_KEY || j->state == WANT_KEY_OR_END ? key(j, t) : value(j, t);
 }
 
-int json_next(struct json *j, struct json_token *t)
+int jdoc_next(struct jdoc *j, struct jdoc_token *t)
 {
-        const struct json before = *j;
+        const struct jdoc before = *j;
         int rc;
 
-        *t = (struct json_token){ .type = JSON_END, .text = "" };
+        *t = (struct jdoc_token){ .type = JDOC_END, .text = "" };
         rc = step(j, t);
         if (rc < 0)
                 *j = before;
         return rc;
 }
 
-int json_skip(struct json *j, const struct json_token *t)
+int jdoc_skip(struct jdoc *j, const struct jdoc_token *t)
 {
         const unsigned depth = j->depth;
-        struct json_token in;
+        struct jdoc_token in;
         int rc;
 
-        if (t->type != JSON_OBJECT && t->type != JSON_ARRAY)
+        if (t->type != JDOC_OBJECT && t->type != JDOC_ARRAY)
                 return 0;
         while (j->depth >= depth)
-                if ((rc = json_next(j, &in)) < 0)
+                if ((rc = jdoc_next(j, &in)) < 0)
                         return rc;
         return 0;
 }
@@ -327,11 +327,11 @@ static size_t character(const char *p, size_t left, char c[4], size_t *took)
         return 1;
 }
 
-int json_text(const struct json_token *t, char *out, size_t cap)
+int jdoc_text(const struct jdoc_token *t, char *out, size_t cap)
 {
         size_t n = 0;
 
-        if (t->type != JSON_KEY && t->type != JSON_STRING)
+        if (t->type != JDOC_KEY && t->type != JDOC_STRING)
                 return -E_TYPE;
         for (size_t i = 0; i < t->len;) {
                 char c[4];
@@ -352,19 +352,19 @@ int json_text(const struct json_token *t, char *out, size_t cap)
         return (int)n;
 }
 
-bool json_is(const struct json_token *t, const char *text)
+bool jdoc_is(const struct jdoc_token *t, const char *text)
 {
         char word[64];
 
-        return json_text(t, word, sizeof word) >= 0 && strcmp(word, text) == 0;
+        return jdoc_text(t, word, sizeof word) >= 0 && strcmp(word, text) == 0;
 }
 
-int json_int(const struct json_token *t, int64_t *out)
+int jdoc_int(const struct jdoc_token *t, int64_t *out)
 {
         const bool negative = t->len && t->text[0] == '-';
         uint64_t v = 0;
 
-        if (t->type != JSON_NUMBER)
+        if (t->type != JDOC_NUMBER)
                 return -E_TYPE;
         for (size_t i = negative; i < t->len; i++) {
                 const unsigned d = (unsigned)(t->text[i] - '0');
@@ -379,13 +379,13 @@ int json_int(const struct json_token *t, int64_t *out)
         return 0;
 }
 
-void json_writer_init(struct json_writer *w, char *out, size_t cap)
+void jdoc_writer_init(struct jdoc_writer *w, char *out, size_t cap)
 {
-        *w = (struct json_writer){ .out = out, .cap = cap };
+        *w = (struct jdoc_writer){ .out = out, .cap = cap };
         out[0] = 0;
 }
 
-void json_put(struct json_writer *w, const char *fmt, ...)
+void jdoc_put(struct jdoc_writer *w, const char *fmt, ...)
 {
         va_list ap;
         size_t n;
@@ -403,16 +403,16 @@ void json_put(struct json_writer *w, const char *fmt, ...)
         w->len += n;
 }
 
-void json_put_string(struct json_writer *w, const char *s)
+void jdoc_put_string(struct jdoc_writer *w, const char *s)
 {
-        json_put(w, "\"");
+        jdoc_put(w, "\"");
         for (; *s; s++) {
                 if (*s == '"' || *s == '\\')
-                        json_put(w, "\\%c", *s);
+                        jdoc_put(w, "\\%c", *s);
                 else if ((unsigned char)*s < 0x20)
-                        json_put(w, "\\u%04x", (unsigned)*s);
+                        jdoc_put(w, "\\u%04x", (unsigned)*s);
                 else
-                        json_put(w, "%c", *s);
+                        jdoc_put(w, "%c", *s);
         }
-        json_put(w, "\"");
+        jdoc_put(w, "\"");
 }
