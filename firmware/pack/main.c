@@ -47,17 +47,16 @@ static int pack(const char *path, struct diag *d)
 static int run(int argc, char **argv)
 {
         struct diag d = { 0 };
+        int rc;
 
         (void)argc;
         if (!output)
                 return usage_error("--output is missing");
         if (chip < 0 || chip > UINT16_MAX)
                 return usage_error("--chip-id: from 0 to 65535");
-        if (pack(argv[0], &d) < 0) {
+        if ((rc = pack(argv[0], &d)) < 0)
                 tool_error("%s: %s", argv[0], diag_text(&d));
-                return err_status(d.code);
-        }
-        return STATUS_DONE;
+        return err_status(rc);
 }
 
 int main(int argc, char **argv)
