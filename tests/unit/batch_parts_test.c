@@ -296,8 +296,8 @@ static void test_conf(void **state)
                 "key,type,encoding\nn,namespace\na,data,u8,\n",
                 "n,namespace,\na,data,string,REPEAT\n",
                 "n,namespace,\na,data,string,required unique,\"regex=a, b\",length=1..\n",
-                "n,namespace,\na,data,i8,range=-128..127\nm,namespace,\na,data,u64,range=.."
-                "18446744073709551615\n",
+                ("n,namespace,\na,data,i8,range=-128..127\nm,namespace,\na,data,u64,range=.."
+                 "18446744073709551615\n"),
                 "n,namespace,\na,data,hex2bin,random=4\nb,data,string,random=8 hex\n",
                 "n,namespace,\na,file,binary\nm,namespace,\nn,namespace,\nb,file,string\n",
         };

@@ -430,8 +430,8 @@ static void test_lint(void **state)
                 "a,data,fat,,4K",
                 "o,data,ota,,8K\na,app,ota_0,,1M\nb,app,ota_1,,512K",
                 "a,app,factory,,1M\nb,app,ota_0,,1M",
-                "nvs,data,nvs,,0x3000\nf,app,factory,,1M\nk,data,nvs_keys,,8K\nx,data,nvs,,16K,"
-                "encrypted",
+                ("nvs,data,nvs,,0x3000\nf,app,factory,,1M\nk,data,nvs_keys,,8K\nx,data,nvs,,16K,"
+                 "encrypted"),
                 "fctry,data,nvs,,0x6000",
                 "nvs,data,nvs,,0x6000\nf,app,factory,,1M\nx,data,fat,,4K,encrypted",
                 "abcdefghijklmnop,0x10,,,0x1001\nd,data,coredump,,4K",
