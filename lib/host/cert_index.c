@@ -566,12 +566,12 @@ int cert_index_each(struct cert_index *ix, bool revoked_only,
         int rc = 0;
         int e;
 
-        if (sqlite3_prepare_v2(
-                    ix->db,
-                    "SELECT cn, lower(hex(serial)), state, reason, issued_at, "
-                    "revoked_at, not_after, cert"
-                    " FROM cert WHERE state >= ?1 AND owner IN (SELECT owner FROM run) ORDER BY id",
-                    -1, &s, NULL) != SQLITE_OK)
+        if (sqlite3_prepare_v2(ix->db,
+                               "SELECT cn, lower(hex(serial)), state, reason, issued_at, "
+                               "revoked_at, not_after, cert"
+                               " FROM cert WHERE state >= ?1"
+                               " AND (state = 2 OR owner IN (SELECT owner FROM run)) ORDER BY id",
+                               -1, &s, NULL) != SQLITE_OK)
                 return db_fail(ix, d);
         sqlite3_bind_int(s, 1, revoked_only ? STATE_REVOKED : STATE_ISSUED);
         while (rc >= 0 && (e = sqlite3_step(s)) == SQLITE_ROW) {

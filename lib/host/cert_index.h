@@ -100,8 +100,8 @@ struct cert_entry {
         struct blob cert;                         /* DER */
 };
 
-/* Calls fn for each issued certificate in the order of issue; stops at a negative return and
- * returns it. */
+/* Calls fn for each settled or revoked certificate in the order of issue; stops at a negative
+ * return and returns it. */
 int cert_index_each(struct cert_index *ix, bool revoked_only,
                     int (*fn)(void *ctx, const struct cert_entry *e), void *ctx, struct diag *d);
 

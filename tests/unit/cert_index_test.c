@@ -118,6 +118,30 @@ static void test_unsettled(void **state)
         assert_int_equal(cert_index_settle(f->b, NULL), 0);
 }
 
+static int count_one(void *ctx, const struct cert_entry *e)
+{
+        (void)e;
+        ++*(int *)ctx;
+        return 0;
+}
+
+/* Not in the lists until it is settled; but what is revoked is in the revocation list in any case.
+ */
+static void test_revoke_unsettled(void **state)
+{
+        struct fixture *f = *state;
+        struct cert_claim c;
+        int n = 0;
+
+        assert_int_equal(claim(f->a, "U-1", false, &c), CLAIM_MINE);
+        assert_int_equal(record(f->a, &c, 7), 0);
+        assert_int_equal(cert_index_each(f->a, false, count_one, &n, NULL), 0);
+        assert_int_equal(n, 0);
+        assert_int_equal(cert_index_revoke(f->a, "U-1", 1, NULL, NULL), 0);
+        assert_int_equal(cert_index_each(f->a, true, count_one, &n, NULL), 0);
+        assert_int_equal(n, 1);
+}
+
 static void test_key_once(void **state)
 {
         struct fixture *f = *state;
@@ -162,13 +186,6 @@ static void test_release(void **state)
         assert_int_equal(record(f->a, &d, 5), -E_BUG);
         assert_int_equal(cert_index_release(f->a, &d, 1, NULL), 0);
         assert_int_equal(record(f->b, &d, 5), 0);
-}
-
-static int count_one(void *ctx, const struct cert_entry *e)
-{
-        (void)e;
-        ++*(int *)ctx;
-        return 0;
 }
 
 static void test_reissue_revoke_list(void **state)
@@ -227,6 +244,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_claim_record_ask_again, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_busy_then_taken_over, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_unsettled, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_revoke_unsettled, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_key_once, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_twice_in_one_group, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_release, setup, teardown),
