@@ -12,7 +12,9 @@
 
 #include <cmocka.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
+#include "crypt/crypt.h"
 #include "fmt/flash_ram.h"
 #include "host/flash_plan.h"
 #include "host/jedec.h"
@@ -32,6 +34,12 @@ struct board {
         struct romldr_server server;
         struct sim_pipe rx, tx;
         bool cut;
+        /* once a stub loader was started */
+        bool stub;
+        struct slip_decoder slip;
+        uint8_t packet[ROMLDR_PACKET_MAX];
+        uint32_t at; /* where the next block goes */
+        uint32_t to_send, sent;
 };
 
 static const uint8_t mac[6] = { 0x24, 0x0a, 0xc4, 0x12, 0x34, 0x56 };
@@ -53,11 +61,106 @@ static void on_send(void *ctx, const uint8_t *p, size_t n)
         }
 }
 
+static void send_frame(struct board *b, const void *p, size_t n)
+{
+        static uint8_t frame[SLIP_MAX(ROMLDR_PACKET_MAX)];
+        struct slip_encoder e;
+
+        slip_begin(&e, frame, sizeof frame);
+        slip_put(&e, p, n);
+        on_send(b, frame, (size_t)slip_end(&e));
+}
+
+/* A stub's answer: data, two status bytes. */
+static void stub_reply(struct board *b, uint8_t op, const void *data, size_t n, uint8_t status)
+{
+        uint8_t r[64] = { ROMLDR_REPLY, op, (uint8_t)(n + 2) };
+
+        if (n)
+                memcpy(r + ROMLDR_HEADER, data, n);
+        r[ROMLDR_HEADER + n] = status;
+        send_frame(b, r, ROMLDR_HEADER + n + 2);
+}
+
+static void stub_send_sector(struct board *b)
+{
+        const uint32_t n = b->to_send < 4096 ? b->to_send : 4096;
+        uint8_t md5[16];
+
+        if (n) {
+                send_frame(b, b->mem + b->at + b->sent, n);
+                b->sent += n;
+                b->to_send -= n;
+        } else {
+                crypt_md5(b->mem + b->at, b->sent, md5);
+                send_frame(b, md5, sizeof md5);
+                b->sent = 0;
+        }
+}
+
+/* What esptool's stub does with a request; plain data only, 16-byte digests, flash in a stream. */
+static void stub_request(struct board *b, const uint8_t *p, size_t n)
+{
+        const uint8_t *data = p + ROMLDR_HEADER;
+        uint8_t md5[16];
+
+        if (n == 4 && b->sent) { /* how much of the stream has arrived */
+                stub_send_sector(b);
+                return;
+        }
+        switch (p[ROMLDR_AT_OP]) {
+        case ROMLDR_FLASH_BEGIN: /* 16 bytes: more would be the ROM's form */
+                b->at = le32_get(data + 12);
+                stub_reply(b, p[ROMLDR_AT_OP], NULL, 0, n != ROMLDR_HEADER + 16);
+                return;
+        case ROMLDR_FLASH_DATA:
+                for (uint32_t i = 0; i < le32_get(data); i++) {
+                        if (b->at % FLASH_SECTOR == 0)
+                                memset(b->mem + b->at, 0xff, FLASH_SECTOR);
+                        b->mem[b->at++] = data[ROMLDR_BLOCK_HEADER + i];
+                }
+                break;
+        case ROMLDR_SPI_FLASH_MD5:
+                crypt_md5(b->mem + le32_get(data), le32_get(data + 4), md5);
+                stub_reply(b, p[ROMLDR_AT_OP], md5, 16, 0);
+                return;
+        case ROMLDR_STUB_ERASE_REGION:
+                memset(b->mem + le32_get(data), 0xff, le32_get(data + 4));
+                break;
+        case ROMLDR_STUB_READ_FLASH:
+                b->at = le32_get(data);
+                b->to_send = le32_get(data + 4);
+                stub_reply(b, p[ROMLDR_AT_OP], NULL, 0, 0);
+                stub_send_sector(b);
+                return;
+        default:
+                break;
+        }
+        stub_reply(b, p[ROMLDR_AT_OP], NULL, 0, 0);
+}
+
+static void stub_input(struct board *b, const uint8_t *p, size_t n)
+{
+        while (n) {
+                size_t used;
+
+                if (slip_feed(&b->slip, p, n, &used) == SLIP_FRAME)
+                        stub_request(b, b->packet, b->slip.len);
+                p += used;
+                n -= used;
+        }
+}
+
 static void on_event(void *ctx, enum romldr_event event, uint32_t arg)
 {
-        (void)ctx;
-        (void)event;
+        struct board *b = ctx;
+
         (void)arg;
+        if (event != ROMLDR_EV_RUN)
+                return;
+        b->stub = true;
+        slip_decoder_init(&b->slip, b->packet, sizeof b->packet);
+        send_frame(b, "OHAI", 4);
 }
 
 static void *serve(void *arg)
@@ -70,7 +173,10 @@ static void *serve(void *arg)
                 size_t passed;
 
                 b->cut = sim_pipe_put(&b->rx, in, (size_t)n, in, &passed) < 0;
-                romldr_server_input(&b->server, in, passed);
+                if (b->stub)
+                        stub_input(b, in, passed);
+                else
+                        romldr_server_input(&b->server, in, passed);
         }
         shutdown(b->fd, SHUT_RDWR);
         return NULL;
@@ -104,7 +210,7 @@ static struct link *board_start(struct board *b)
         sim_chip_reset(&b->chip, true);
         sim_chip_loader(&b->chip, &b->server, on_send, on_event, b);
         b->fd = fd[1];
-        b->cut = false;
+        b->cut = b->stub = false;
         assert_int_equal(pthread_create(&b->thread, NULL, serve, b), 0);
         assert_int_equal(link_from_fd(fd[0], "pipe", &l), 0);
         return l;
@@ -188,7 +294,7 @@ static int write_image(struct loader *l, const struct flash_image *im,
         int rc;
 
         assert_int_equal(flash_plan_new(im, 1, opt, &p, NULL), 0);
-        if ((rc = loader_flash_attach(l, 0, NULL)) == 0)
+        if ((rc = loader_flash_attach(l, loader_flash_size(l), NULL)) == 0)
                 rc = flash_plan_run(p, l, st, NULL);
         flash_plan_free(p);
         return rc;
@@ -242,6 +348,49 @@ static void test_write(void **state)
         loader_close(l, LOADER_STAY, NULL);
         board_stop(b);
         board_free(b);
+}
+
+/* A stub loader from a file: started, then spoken to in its own way. */
+static void test_stub(void **state)
+{
+        static const char json[] =
+                "{\"text\":\"EzAAAA==\",\"text_start\":1077411840,\"entry\":1077411840,"
+                "\"data\":\"AAAAAA==\",\"data_start\":1070137344}";
+        static uint8_t data[70001];
+        static uint8_t back[70001];
+        const struct flash_image im = {
+                .name = "x", .offset = 0x10000, .data = data, .len = sizeof data
+        };
+        const struct flash_options plain = { .plain = true };
+        struct board *b = board_new(&sim_esp32c3);
+        struct loader_config cfg = { 0 };
+        struct flash_stats st;
+        char path[] = "/tmp/fctry-stub.XXXXXX";
+        struct loader *l;
+        const int fd = mkstemp(path);
+
+        (void)state;
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, json, sizeof json - 1), sizeof json - 1);
+        close(fd);
+        fill(data, sizeof data);
+        memset(b->mem, 0x5a, sizeof b->mem);
+        cfg.link = board_start(b);
+        cfg.stub = path;
+        assert_int_equal(loader_open(&cfg, &l, NULL), 0);
+        assert_true(loader_is_stub(l));
+        assert_int_equal(loader_flash_attach(l, FLASH_SIZE, NULL), 0);
+        assert_int_equal(write_image(l, &im, &plain, &st), 0);
+        assert_int_equal(st.images_unverified, 0);
+        assert_memory_equal(b->mem + 0x10000, data, sizeof data);
+        assert_int_equal(loader_flash_read(l, 0x10000, back, sizeof back, NULL), 0);
+        assert_memory_equal(back, data, sizeof back);
+        assert_int_equal(loader_flash_erase(l, 0x20000, 0x1000, NULL), 0);
+        assert_int_equal(b->mem[0x20000], 0xff);
+        loader_close(l, LOADER_STAY, NULL);
+        board_stop(b);
+        board_free(b);
+        unlink(path);
 }
 
 static void test_layout(void **state)
@@ -368,6 +517,7 @@ int main(void)
                 cmocka_unit_test(test_who_are_you),
                 cmocka_unit_test(test_wrong_chip),
                 cmocka_unit_test(test_write),
+                cmocka_unit_test(test_stub),
                 cmocka_unit_test(test_layout),
                 cmocka_unit_test(test_fault_at_every_byte),
                 cmocka_unit_test(test_fault_while_writing),
