@@ -151,6 +151,15 @@ static bool ends_with(const char *text, const char *end)
         return n >= strlen(end) && !strcmp(text + n - strlen(end), end);
 }
 
+/* What may follow --diff-with: esptool takes all words up to the next option; ours also stop at an
+ * address. */
+static bool is_old_file(const char *word)
+{
+        uint64_t v;
+
+        return word[0] != '-' && word[0] != '@' && parse_size(word, &v) < 0;
+}
+
 int args_expand(int *argc, char ***argv)
 {
         struct words w = { 0 };
@@ -162,7 +171,11 @@ int args_expand(int *argc, char ***argv)
 
                 flashes = flashes || opt_word_is(word, "write-flash") ||
                           opt_word_is(word, "verify-flash");
-                if (word[0] == '@' && word[1])
+                if (opt_word_is(word, "--diff-with")) {
+                        while (rc == 0 && i + 1 < *argc && is_old_file((*argv)[i + 1]))
+                                if ((rc = add_text(&w, word)) == 0)
+                                        rc = add_text(&w, (*argv)[++i]);
+                } else if (word[0] == '@' && word[1])
                         rc = add_at_file(&w, word + 1);
                 else if (flashes && word[0] != '-' && ends_with(word, ".json"))
                         rc = add_json(&w, word);

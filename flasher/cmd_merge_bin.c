@@ -59,25 +59,6 @@ static int check_overlap(void)
         return 0;
 }
 
-/* An input that is Intel HEX becomes its bytes; its addresses count from the one given. */
-static int convert_hex(struct job_file *f)
-{
-        struct diag d = { 0 };
-        struct blob bin;
-        uint32_t base;
-
-        if (!ihex_looks_like(f->data.data, f->data.len))
-                return 0;
-        if (ihex_read((const char *)f->data.data, f->data.len, &bin, &base, &d) < 0) {
-                tool_error("%s:%u: %s", f->path, d.line, diag_text(&d));
-                return (int)err_status(-d.code);
-        }
-        blob_free(&f->data);
-        f->data = bin;
-        f->offset += base;
-        return 0;
-}
-
 static int make_raw(struct blob *out, struct diag *d)
 {
         uint64_t end = 0;
@@ -155,9 +136,8 @@ static int merge(const struct chip *c, int argc, char **argv)
         for (int i = 0; i < argc && status == 0; i += 2) {
                 uint32_t offset;
 
-                if ((status = parse_u32("address", argv[i], &offset)) == 0 &&
-                    (status = job_add(&job, offset, argv[i + 1])) == 0)
-                        status = convert_hex(&job.files[job.n - 1]);
+                if ((status = parse_u32("address", argv[i], &offset)) == 0)
+                        status = job_add(&job, offset, argv[i + 1]);
         }
         if (status == 0) {
                 qsort(job.files, job.n, sizeof *job.files, by_offset);

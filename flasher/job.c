@@ -8,7 +8,34 @@
 #include "base/flash.h"
 #include "flasher.h"
 #include "fmt/espimg.h"
+#include "host/ihex.h"
 #include "host/progress.h"
+
+/* An input that is Intel HEX becomes its bytes, at the addresses that it says itself. */
+static int convert_hex(struct job_file *f)
+{
+        struct diag d = { 0 };
+        struct blob bin;
+        uint32_t base;
+
+        if (!ihex_looks_like(f->data.data, f->data.len))
+                return 0;
+        if (ihex_read((const char *)f->data.data, f->data.len, &bin, &base, &d) < 0) {
+                tool_error("%s:%u: %s", f->path, d.line, diag_text(&d));
+                return (int)err_status(-d.code);
+        }
+        blob_free_secret(&f->data);
+        f->data = bin;
+        if (base < f->offset) {
+                diag_set(&d, E_RANGE,
+                         "has data at 0x%x, before the address 0x%x that was given; addresses in a "
+                         "HEX file are those of the flash",
+                         base, f->offset);
+                return fail(f->path, &d);
+        }
+        f->offset = base;
+        return 0;
+}
 
 int job_add(struct job *j, uint32_t offset, const char *path)
 {
@@ -26,8 +53,7 @@ int job_add(struct job *j, uint32_t offset, const char *path)
         grown[j->n].encrypted = j->encrypt;
         if (file_load(path, FILE_LIMIT_IMAGE, &grown[j->n].data, &d) < 0)
                 return fail(NULL, &d);
-        j->n++;
-        return 0;
+        return convert_hex(&grown[j->n++]);
 }
 
 void job_free(struct job *j)

@@ -78,6 +78,8 @@ run flasher --chip esp32c3 merge-bin -f hex -o "$T/m.hex" 0x10000 "$img"
 run flasher --chip esp32c3 merge-bin -o "$T/m.bin" -t 0x10000 0 "$T/m.hex"
 expect "hex in, raw out" 0
 same "the bytes come back" "$T/m.bin" "$img"
+run flasher --chip esp32c3 merge-bin -o "$T/m.bin" 0x20000 "$T/m.hex"
+expect "hex that lies before the address" 1 'data at 0x10000, before the address 0x20000'
 sed 's/^:10001000./:100010001/' "$T/m.hex" >"$T/bad.hex"
 run flasher --chip esp32c3 merge-bin -o "$T/m.bin" 0 "$T/bad.hex"
 expect "a damaged hex file" 1 'bad.hex:3: .*checksum'

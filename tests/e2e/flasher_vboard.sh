@@ -90,10 +90,12 @@ expect "what is there is not written again" 0 '"unchanged":1.*"bytes_written":0'
 f --json write-flash --diff-with "$T/app" 0x10000 "$T/app2"
 expect "--diff-with sends one sector" 0 '"bytes_written":4096'
 there "and the result is right" 65536 "$T/app2"
-f --json write-flash --diff-with "$T/raw" 0x10000 "$T/app"
+f --json write-flash 0x10000 "$T/app" 0x60000 "$T/raw" --diff-with "$T/app2" skip
+expect "--diff-with several, behind the files" 0 '"images":2.*"bytes_written":24096'
+f --json write-flash --diff-with "$T/raw" 0x10000 "$T/app2"
 expect "--diff-with something else: all of it is written" 0 '"bytes_written":150001'
-f --json write-flash --diff-with skip 0x10000 "$T/app2"
-there "--diff-with skip" 65536 "$T/app2"
+f --json write-flash --diff-with skip 0x10000 "$T/app"
+there "--diff-with skip" 65536 "$T/app"
 { head -c 4096 "$T/app"; head -c 1000000 /dev/zero | tr '\0' '\377'; head -c 4096 "$T/app"; } >"$T/holes"
 f --json write-flash 0x100000 "$T/holes"
 expect "blank data are not sent" 0 '"bytes_written":(8|12|16)[0-9]{3},'
