@@ -207,25 +207,46 @@ static int finish_move(struct nvs_store *s, unsigned page)
         return rc;
 }
 
+/*
+ * No writer leaves a second one. To stay as it is it must not: the next mount would take the newest
+ * page for its unfinished copy, and erase it.
+ */
+static int move_another(struct nvs_store *s, unsigned page)
+{
+        int rc = 0;
+
+        if (s->cfg.read_only) {
+                s->cfg.pages[page].state = NVS_PAGE_FULL; /* as good as that */
+                return 0;
+        }
+        if (s->cfg.pages[s->last].state == NVS_PAGE_ACTIVE)
+                rc = nvs_page_set_state(s, s->last, NVS_PAGE_FULL);
+        return rc < 0 ? rc : nvs_pages_move(s, page);
+}
+
+static unsigned freeing_page(const struct nvs_store *s)
+{
+        unsigned p = s->first;
+
+        while (p != NVS_PAGE_NONE && s->cfg.pages[p].state != NVS_PAGE_FREEING)
+                p = s->cfg.pages[p].link;
+        return p;
+}
+
 int nvs_recover_pages(struct nvs_store *s)
 {
+        unsigned page;
         int rc;
 
         if (s->first == NVS_PAGE_NONE)
                 return s->cfg.read_only ? 0 : nvs_pages_activate(s);
         if ((rc = drop_older(s)) < 0)
                 return rc;
-        for (unsigned p = s->first; p != NVS_PAGE_NONE; p = s->cfg.pages[p].link) {
-                if (s->cfg.pages[p].state != NVS_PAGE_FREEING)
-                        continue;
-                if ((rc = finish_move(s, p)) < 0)
+        if ((page = freeing_page(s)) != NVS_PAGE_NONE && (rc = finish_move(s, page)) < 0)
+                return rc;
+        while ((page = freeing_page(s)) != NVS_PAGE_NONE)
+                if ((rc = move_another(s, page)) < 0)
                         return rc;
-                break;
-        }
-        /* no writer leaves a second one; then it is as good as full */
-        for (unsigned p = s->first; p != NVS_PAGE_NONE; p = s->cfg.pages[p].link)
-                if (s->cfg.pages[p].state == NVS_PAGE_FREEING)
-                        s->cfg.pages[p].state = NVS_PAGE_FULL;
         return s->free_count == 0 && !s->cfg.read_only ? -E_NOSPACE : 0;
 }
 

@@ -122,13 +122,15 @@ static const struct tool tool = { "tool", "a tool", global_options, commands, &f
  */
 static int call(const char *line)
 {
-        char *copy = strdup(line);
+        static char *copy; /* what the options point to, until the next call */
         char *argv[32] = { (char *)"tool" };
         int argc = 1;
         const int out = dup(STDOUT_FILENO);
         const int err = dup(STDERR_FILENO);
         int status;
 
+        free(copy);
+        copy = strdup(line);
         for (char *p = strtok(copy, " "); p; p = strtok(NULL, " "))
                 argv[argc++] = p;
         flag = force = false;
@@ -148,7 +150,6 @@ static int call(const char *line)
         stdout = fdopen(dup(out), "w");
         close(out);
         close(err);
-        free(copy);
         return status;
 }
 
