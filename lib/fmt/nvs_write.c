@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/crc32.h"
 #include "base/err.h"
+#include "fmt/nvs_read.h"
 
 /* What an entry says beside its checksum. */
 struct entry {
@@ -250,20 +251,9 @@ int nvs_write_int(struct nvs_writer *w, const char *key, enum nvs_type type, uin
 
         if (rc < 0)
                 return rc;
-        switch (type) {
-        case NVS_U8:
-        case NVS_I8:
-        case NVS_U16:
-        case NVS_I16:
-        case NVS_U32:
-        case NVS_I32:
-        case NVS_U64:
-        case NVS_I64:
-                break;
-        default:
+        if (!nvs_type_is_int(type))
                 return diag_set(w->diag, -fail(w, E_TYPE), "%s: type %u is no integer", key,
                                 (unsigned)type);
-        }
         if (!int_fits(type, bits))
                 return diag_set(w->diag, -fail(w, E_RANGE), "%s: out of the type's range", key);
         if (w->used >= NVS_PAGE_ENTRIES)
