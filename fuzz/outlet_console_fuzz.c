@@ -14,9 +14,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-        static const char *const known[] = { "serial_no", "dev-1",          "cert", "-----BEGIN C",
-                                             "priv_key",  "-----BEGIN KEY", NULL };
-        static const char *const none[] = { "pop", "abcd1234", NULL };
+        static const char *const known[] = { "serial_no", "dev-1",
+                                             "cert",      "-----BEGIN C",
+                                             "priv_key",  "-----BEGIN PRIVATE KEY",
+                                             NULL };
+        static const char *const none[] = { "pop", "ab/cd", NULL };
         static const struct outlet_config cfg = { .ca = "x", .endpoint = "h" };
         static struct outlet o;
         struct port_event ev = { .type = PORT_EV_CONSOLE };
@@ -34,8 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
                 ev.data.p = p + i;
                 ev.data.n = 1;
                 fake_event(&o, &ev, 10);
-                if (strstr(fake.console, "KEY-") || strstr(fake.console, "TkVX") ||
-                    strstr(fake.console, "abcd1234"))
+                if (strstr(fake.console, "PRIVATE KEY") || strstr(fake.console, "ab/cd"))
                         abort();
                 if (fake.console_len && (fake.console_len < 2 ||
                                          memcmp(fake.console + fake.console_len - 2, "\r\n", 2)))

@@ -80,6 +80,7 @@ void cloud_net(struct cloud *c, bool up, uint64_t now)
         if (c->state == CLOUD_WAITING)
                 return;
         port_mqtt_disconnect();
+        c->pending = 0;
         wait_again(c, now);
 }
 

@@ -100,18 +100,34 @@ static int cmd_fctry(struct console *c, const char *arg)
         return 0;
 }
 
-/* Store the serial number that the line gives, unless there is one already. */
-static int take_serial(struct console *c, const char *serial)
+/*
+ * The serial number for a request, into out: the one that is stored, which wanted ("": none) must
+ * not contradict; else wanted, which is stored; else what the unit calls itself.
+ */
+static int take_serial(const struct console *c, const char *wanted, char out[IDENTITY_SERIAL_MAX])
 {
-        const char *have = identity_text(c->id, IDENTITY_SERIAL);
+        const char *key = identity_key(IDENTITY_SERIAL);
+        const int n = port_kv_get(PORT_FCTRY, IDENTITY_NS, key, out, IDENTITY_SERIAL_MAX - 1);
 
-        if (!*serial)
+        if (n >= 0) {
+                out[n] = 0;
+                return !*wanted || strcmp(out, wanted) == 0 ? 0 : -E_EXISTS;
+        }
+        if (!*wanted) {
+                memcpy(out, c->id->serial, sizeof c->id->serial);
                 return 0;
-        if (have)
-                return strcmp(have, serial) == 0 ? 0 : -E_EXISTS;
-        if (!identity_serial_ok(serial))
+        }
+        if (!identity_serial_ok(wanted))
                 return -E_SYNTAX;
-        return port_kv_set(PORT_FCTRY, IDENTITY_NS, identity_key(IDENTITY_SERIAL), serial);
+        memcpy(out, wanted, strlen(wanted) + 1);
+        return port_kv_set(PORT_FCTRY, IDENTITY_NS, key, wanted);
+}
+
+/* A unit that has its certificate: with another one it would be another unit. */
+static bool has_cert(const struct console *c)
+{
+        return c->id->layout || port_kv_get(PORT_FCTRY, IDENTITY_NS, identity_key(IDENTITY_CERT),
+                                            NULL, 0) != -E_NOTFOUND;
 }
 
 /* The key that is there, or a new one, in c->text as PEM. */
@@ -136,18 +152,18 @@ static int own_key(struct console *c)
 static int cmd_csr(struct console *c, const char *arg)
 {
         char *pem = c->text + CONSOLE_PEM_MAX / 2; /* behind the key */
+        char serial[IDENTITY_SERIAL_MAX];
         struct port_blob key;
         int rc;
 
-        if (c->id->layout)
-                return -E_EXISTS; /* it has its certificate; another one is another unit */
-        if ((rc = take_serial(c, arg)) < 0)
+        if (has_cert(c))
+                return -E_EXISTS;
+        if ((rc = take_serial(c, arg, serial)) < 0)
                 return rc;
         rc = own_key(c);
         if (rc >= 0) {
-                identity_load(c->id); /* the serial number may be new */
                 key = (struct port_blob){ (const uint8_t *)c->text, (size_t)rc };
-                rc = port_csr(key, c->id->serial, pem, CONSOLE_PEM_MAX / 2);
+                rc = port_csr(key, serial, pem, CONSOLE_PEM_MAX / 2);
         }
         if (rc >= 0)
                 port_console_write(pem, strlen(pem));
@@ -169,7 +185,7 @@ static int store_cert(struct console *c)
         char key[PORT_KEY_PEM_MAX];
         int rc;
 
-        if (c->id->layout)
+        if (has_cert(c))
                 return -E_EXISTS;
         rc = port_kv_get(PORT_FCTRY, IDENTITY_NS, identity_key(IDENTITY_KEY), key, sizeof key - 1);
         if (rc >= 0) {
@@ -181,8 +197,7 @@ static int store_cert(struct console *c)
         wipe(key, sizeof key);
         if (rc == 0)
                 rc = port_kv_set(PORT_FCTRY, IDENTITY_NS, identity_key(IDENTITY_CERT), c->text);
-        if (rc == 0)
-                identity_load(c->id);
+        c->made = rc == 0;
         return rc;
 }
 

@@ -9,7 +9,8 @@
  *   fctry               which items the factory data holds, with their lengths
  *   csr [SERIAL]        the unit makes its key (once) and prints a certificate request; SERIAL is
  *                       stored as serial_no where there is none
- *   cert                the lines that follow, up to END CERTIFICATE, are the certificate for it
+ *   cert                the lines that follow, up to END CERTIFICATE, are the certificate for it;
+ *                       with its OK the unit restarts as what it now is
  *   selftest            one token line, see console_token()
  *   lock                from now on, also after reset to factory, only "ERROR locked"
  */
@@ -27,8 +28,9 @@
 
 struct console {
         bool locked; /* read-only */
+        bool made;   /* read-only: a certificate was stored; restart to use it */
         /* private: */
-        struct identity *id;
+        const struct identity *id;
         int nvs;       /* result of its mount */
         bool too_long; /* the line that is being read */
         bool pem;      /* lines belong to a certificate */
@@ -37,9 +39,8 @@ struct console {
         char text[CONSOLE_PEM_MAX];
 };
 
-/* id is borrowed for ever and read again when the console has changed it; nvs: 0 or why it could
- * not be mounted. */
-void console_init(struct console *c, struct identity *id, int nvs);
+/* id is borrowed for ever; nvs: 0 or why it could not be mounted. */
+void console_init(struct console *c, const struct identity *id, int nvs);
 
 void console_input(struct console *c, const uint8_t *p, size_t n);
 

@@ -434,6 +434,8 @@ void outlet_event(struct outlet *o, const struct port_event *ev, uint64_t now)
                 break;
         case PORT_EV_CONSOLE:
                 console_input(&o->console, ev->data.p, ev->data.n);
+                if (o->console.made)
+                        restart(o);
                 break;
         case PORT_EV_MQTT_UP:
                 if (o->cloud.state == CLOUD_CONNECTING) {

@@ -397,16 +397,37 @@ static void test_console_csr(void **state)
         assert_string_equal(typed(cert), "ERROR verification failed\r\n");
         fake.key_check = 0;
         assert_string_equal(typed(cert), "OK\r\n");
-        assert_string_equal(typed(cert), "ERROR exists already\r\n");
-        assert_true(o.id.complete);
-        assert_string_equal(o.id.serial, "dev-9");
-        assert_non_null(strstr(typed("selftest\n"), "PASS"));
-        assert_null(strstr(fake.console, "PRIVATE"));
+        assert_int_equal(fake.restarts, 1);
         fake_power_on(); /* it is what it was made */
         fake.wifi_stored = true;
         boot(0);
         assert_string_equal(o.id.serial, "dev-9");
         assert_true(o.id.complete);
+        assert_non_null(strstr(fake.console, "PASS"));
+        assert_null(strstr(fake.console, "PRIVATE"));
+        assert_string_equal(typed(cert), "ERROR exists already\r\n");
+}
+
+/* The network goes while subscriptions are not answered: the next connection counts afresh. */
+static void test_net_lost(void **state)
+{
+        const struct port_event lost = { .type = PORT_EV_WIFI_DOWN, .wifi = PORT_WIFI_LOST };
+        uint64_t now = 20;
+
+        (void)state;
+        unit();
+        boot(0);
+        fake_event(&o, &(struct port_event){ .type = PORT_EV_WIFI_UP, .text = "a" }, 10);
+        fake_event(&o, &(struct port_event){ .type = PORT_EV_MQTT_UP }, 10);
+        fake_event(&o, &lost, now);
+        assert_int_equal(fake.disconnects, 1);
+        while (fake.joins < 2)
+                outlet_tick(&o, now += 100);
+        fake_event(&o, &(struct port_event){ .type = PORT_EV_WIFI_UP, .text = "a" }, now);
+        while (fake.connects < 2)
+                outlet_tick(&o, now += 100);
+        fake_online(&o, now);
+        assert_int_equal(o.cloud.state, CLOUD_UP);
 }
 
 /* A certificate that never ends. */
@@ -454,6 +475,7 @@ int main(void)
                 cmocka_unit_test(test_esp_topics),   cmocka_unit_test(test_periodic),
                 cmocka_unit_test(test_console),      cmocka_unit_test(test_console_csr),
                 cmocka_unit_test(test_console_long), cmocka_unit_test(test_sleeps),
+                cmocka_unit_test(test_net_lost),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
