@@ -43,7 +43,7 @@ static bool is_locked(void)
                port_kv_get(PORT_NVS, OUTLET_NS, LOCK_KEY, v, sizeof v) != -E_NOTFOUND;
 }
 
-void console_init(struct console *c, struct identity *id, int nvs)
+void console_init(struct console *c, const struct identity *id, int nvs)
 {
         memset(c, 0, sizeof *c);
         c->id = id;
