@@ -2,8 +2,8 @@
 # FW_VERSION: version in the app descriptors. FW_OUT: where the files go.
 FW_OUT     ?= $(B)/firmware
 FW_VERSION ?= 1.0.0
-FW_APP     := hello#   the app in flasher_args.json
-FW_APPS    := hello blink
+FW_APP     := outlet#   the app in flasher_args.json
+FW_APPS    := outlet hello blink
 FW_TABLE   := samples/outlet/partitions.csv
 FW_FILES   := $(addprefix $(FW_OUT)/,bootloader.bin partition-table.bin ota_data_initial.bin \
               flasher_args.json $(FW_APPS:%=%.bin))
@@ -13,8 +13,10 @@ EXTRA_BINS += $(FW_FILES)
 FW_CFLAGS  = -std=c11 -Ilib -I. $(WARN) $(if $(WERROR),-Werror) -Os -ffunction-sections -fdata-sections \
              -fno-asynchronous-unwind-tables $(HOST_CFLAGS)
 FW_LDFLAGS := -s -Wl,--gc-sections -Wl,--as-needed -Wl,-z,noseparate-code -Wl,--build-id=none
-FW_LIB_SRC := $(wildcard lib/base/*.c lib/fmt/*.c lib/crypt/*.c) lib/host/payload.c lib/host/file.c \
-              $(filter-out %/main.c %/prov_httpd.c,$(wildcard firmware/port/linux/*.c))
+FW_LIBS    := -lmosquitto -lcurl -lmicrohttpd -lssl -lcrypto -lmbedx509 -lmbedcrypto -lprotobuf-c
+FW_LIB_SRC := $(wildcard lib/base/*.c lib/fmt/*.c lib/crypt/*.c lib/wire/prov_*.c firmware/core/*.c) \
+              lib/host/payload.c lib/host/file.c \
+              $(filter-out %/main.c,$(wildcard firmware/port/linux/*.c))
 FW_LIB     := $(B)/fw/libfirmware.a
 FW_OBJ     := $(patsubst %.c,$(B)/fw/%.o,$(FW_LIB_SRC) firmware/port/linux/main.c \
               $(foreach d,bootloader $(FW_APPS),$(wildcard firmware/$d/*.c)))
@@ -28,7 +30,15 @@ $(FW_OBJ): $(B)/fw/%.o: %.c $(B)/.flags
 	$(Q)$(CC) $(FW_CFLAGS) -MMD -MP -c $< -o $@
 -include $(FW_OBJ:.o=.d)
 
-$(FW_LIB): $(FW_LIB_SRC:%.c=$(B)/fw/%.o)
+# Messages, as in mk/rules.mk.
+$(filter $(B)/fw/lib/wire/prov_%.o,$(FW_OBJ)): FW_CFLAGS += -I$(B)/gen
+$(filter $(B)/fw/lib/wire/prov_%.o,$(FW_OBJ)): | $(B)/gen/prov.pb-c.c
+$(B)/fw/gen/prov.pb-c.o: $(B)/gen/prov.pb-c.c $(B)/.flags
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(FW_CFLAGS) -w -c $< -o $@
+
+$(FW_LIB): $(FW_LIB_SRC:%.c=$(B)/fw/%.o) $(B)/fw/gen/prov.pb-c.o
 	@rm -f $@
 	$(call say,AR,$@)
 	$(Q)$(AR) rcs $@ $^
@@ -38,7 +48,7 @@ $(B)/fw/bootloader.elf: $(call fw_obj,bootloader)
 $(foreach a,$(FW_APPS),$(eval $(B)/fw/$a.elf: $(call fw_obj,$a) $(B)/fw/firmware/port/linux/main.o))
 $(B)/fw/%.elf: $(FW_LIB)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(FW_LDFLAGS) $(LDFLAGS) -pthread -o $@ $(filter %.o,$^) $(FW_LIB) -lmbedcrypto
+	$(Q)$(CC) $(FW_LDFLAGS) $(LDFLAGS) -pthread -o $@ $(filter %.o,$^) $(FW_LIB) $(FW_LIBS)
 
 # The packer is a program of the build, not a tool.
 $(B)/fw/pack: $(B)/firmware/pack/main.o $(B)/libfctry-host.a $(B)/libfctry-core.a

@@ -74,10 +74,9 @@ static bool runs(const struct boot *o)
 }
 
 /* In the child, from here to exec: only what is safe behind a fork. */
-static void become(int uart, int bus, int program)
+static void become(int uart, int bus, int program, char *const env[])
 {
         static char *const argv[] = { (char *)"bootloader", NULL };
-        static char *const env[] = { (char *)"PATH=/usr/bin:/bin", (char *)"LANG=C.UTF-8", NULL };
         const struct rlimit none = { 0, 0 };
         sigset_t all;
 
@@ -108,11 +107,28 @@ static int above_fixed(int fd)
         return high;
 }
 
+/* A variable of ours that the firmware gets too: where it stands in our environment, or NULL. */
+static char *passed_on(const char *name)
+{
+        const size_t n = strlen(name);
+
+        for (char **e = environ; *e; e++)
+                if (!strncmp(*e, name, n) && (*e)[n] == '=')
+                        return *e;
+        return NULL;
+}
+
 static int launch(struct boot *o, int program)
 {
         int uart[2] = { -1, -1 };
         int bus[2] = { -1, -1 };
+        char *env[5] = { (char *)"PATH=/usr/bin:/bin", (char *)"LANG=C.UTF-8" };
+        unsigned n = 2;
 
+        if ((env[n] = passed_on("BOARD_AIR")) != NULL)
+                n++;
+        if ((env[n] = passed_on("BOARD_SOFTAP")) != NULL)
+                n++;
         program = above_fixed(program);
         if (program >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, uart) == 0 &&
             socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, bus) == 0) {
@@ -120,7 +136,7 @@ static int launch(struct boot *o, int program)
                 bus[1] = above_fixed(bus[1]);
                 o->pid = fork();
                 if (o->pid == 0)
-                        become(uart[1], bus[1], program);
+                        become(uart[1], bus[1], program, env);
         }
         close_fd(&program);
         close_fd(&uart[1]);
