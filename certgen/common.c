@@ -13,9 +13,13 @@ struct prov_options prov_options = { .security = 1 };
 
 struct passphrase_source common_pass(void)
 {
-        if (common.passphrase_file && passphrase_file_is_open(common.passphrase_file))
+        static bool said;
+
+        if (common.passphrase_file && !said && passphrase_file_is_open(common.passphrase_file)) {
+                said = true;
                 tool_error("note: %s may be read by others; chmod 600 %s", common.passphrase_file,
                            common.passphrase_file);
+        }
         return (struct passphrase_source){ common.passphrase_file, common.passphrase_fd };
 }
 

@@ -132,6 +132,9 @@ run $CG device --cn X-1 --ca nowhere
 expect "no CA at all: says how to make one" 1 'certgen ca nowhere'
 
 # sign and csr
+chmod 644 wrong
+certgen --passphrase-file wrong verify dev/P-1.crt dev/T-p384.crt >out.txt 2>&1
+check "an open passphrase file is said, once" test "$(grep -c 'may be read by others' out.txt)" -eq 1
 mkdir req
 for i in 1 2; do run certgen -q csr --cn C-$i --out req/C-$i.csr --key-file C-$i.key; done
 check "openssl verifies our request" openssl req -in req/C-1.csr -noout -verify
