@@ -24,7 +24,7 @@ deflated=$(($(gzip -9 -c <"$image" | wc -c) - 12)) # gzip's frame has 18 bytes, 
 { head -c 524288 "$image"; head -c 4096 /dev/zero; tail -c +528385 "$image"; } >"$W/changed"
 
 start() {
-        [ ! -f "$W/pid" ] || { kill "$(cat "$W/pid")"; while [ -f "$W/pid" ]; do sleep 0.05; done; }
+        [ ! -f "$W/pid" ] || { p=$(cat "$W/pid"); kill "$p"; while kill -0 "$p" 2>/dev/null; do sleep 0.05; done; }
         rm -f "$W/flash" "$W/efuse"
         vboard --flash "$W/flash" --efuse "$W/efuse" --control "$W/c" --rfc2217 127.0.0.1:0 --pace --daemon \
                 --pid-file "$W/pid" --json >"$W/ready" || exit 5

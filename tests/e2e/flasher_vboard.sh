@@ -5,9 +5,13 @@ export XDG_STATE_HOME=$T/state
 trap 'kill "$(cat "$T/pid" 2>/dev/null)" 2>/dev/null; rm -rf "$T"' EXIT
 
 stop() {
+        local pid
         [ -f "$T/pid" ] || return 0
-        kill "$(cat "$T/pid")" 2>/dev/null
-        for _ in $(seq 100); do [ -f "$T/pid" ] || return 0; sleep 0.05; done
+        pid=$(cat "$T/pid")
+        kill "$pid" 2>/dev/null
+        # its files are free when the process is gone
+        for _ in $(seq 200); do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
+        rm -f "$T/pid"
 }
 # board OPTION...: the board with all ports; flash and eFuses stay (fresh: new ones)
 board() {
