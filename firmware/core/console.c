@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "base/hex.h"
 #include "base/strf.h"
 #include "firmware/core/driver.h"
 #include "firmware/core/outlet_config.h"
@@ -71,8 +72,7 @@ static void mac_text(char out[13])
         uint8_t mac[6];
 
         port_mac(mac);
-        (void)strf(out, 13, "%02x%02x%02x%02x%02x%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
-                   mac[5]);
+        hex_encode(mac, sizeof mac, out);
 }
 
 static int cmd_mac(struct console *c, const char *arg)

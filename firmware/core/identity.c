@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
-#include "base/strf.h"
+#include "base/hex.h"
 #include "firmware/core/say.h"
 
 static const char *const keys[IDENTITY_ITEMS] = {
@@ -144,8 +144,7 @@ static void choose_serial(struct identity *id)
                 return;
         }
         port_mac(mac);
-        (void)strf(id->serial, sizeof id->serial, "%02x%02x%02x%02x%02x%02x", mac[0], mac[1],
-                   mac[2], mac[3], mac[4], mac[5]);
+        hex_encode(mac, sizeof mac, id->serial);
         say(PORT_WARN, "identity: %s; named after the MAC: %s",
             text ? "serial_no has characters that a topic may not have" : "no serial_no",
             id->serial);

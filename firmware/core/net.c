@@ -121,7 +121,8 @@ static void up(struct net *n, const char *address, uint64_t now)
 {
         n->state = NET_UP;
         backoff_up(&n->backoff, now);
-        say(PORT_INFO, "network: up, address %s", address ? address : "?");
+        say(PORT_INFO, "network: up, address %s, %d dBm", address ? address : "?",
+            port_wifi_rssi());
 }
 
 void net_event(struct net *n, const struct port_event *ev, uint64_t now)

@@ -62,6 +62,16 @@ static void load(const char *key, char *out, size_t cap)
         out[n < 0 ? 0 : n] = 0;
 }
 
+/* An activated version that has proved itself is no news any more: what a cable writes later is not
+ * taken for a rollback. */
+static void forget_installed(struct outlet *o)
+{
+        if (!o->installed[0])
+                return;
+        o->installed[0] = 0;
+        (void)port_kv_erase(PORT_NVS, OUTLET_NS, UPDATE_VERSION);
+}
+
 /* The version that was activated last is higher than the one that runs. */
 static bool rolled_back(const struct outlet *o)
 {
@@ -77,6 +87,8 @@ static void start_shadow(struct outlet *o)
                 (void)strf(o->status, sizeof o->status, "version %s was rolled back", o->installed);
         else if (o->trial)
                 (void)strf(o->status, sizeof o->status, "version %s is on trial", port_version());
+        else
+                forget_installed(o);
         shadow_init(&o->shadow, &o->cloud, o->id.serial);
         o->shadow.value[SHADOW_POWER_ON] = poweron_name(o->poweron.policy);
         o->shadow.value[SHADOW_OTA_URL] = o->done_url[0] ? o->done_url : NULL;
@@ -196,6 +208,7 @@ static void run_trial(struct outlet *o, uint64_t now)
                         return;
                 }
                 o->trial = false;
+                forget_installed(o);
                 (void)strf(o->status, sizeof o->status, "version %s is valid", port_version());
                 say(PORT_INFO, "update: %s", o->status);
                 set_status(o, now);

@@ -224,6 +224,17 @@ static void test_rolled_back(void **state)
         fake_online(&o, 10);
         fake_message(&o, "$aws/things/dev-1/shadow/get/rejected", "{\"code\":404}", 20);
         assert_non_null(strstr(fake_sent("/shadow/update"), "version 1.1.0 was rolled back"));
+        fake_power_on(); /* it runs after all, and later a cable writes a lower one */
+        fake.wifi_stored = true;
+        memcpy(fake.version, "1.1.0", 6);
+        boot(0);
+        fake_power_on();
+        fake.wifi_stored = true;
+        memcpy(fake.version, "1.0.0", 6);
+        boot(0);
+        fake_online(&o, 10);
+        fake_message(&o, "$aws/things/dev-1/shadow/get/rejected", "{\"code\":404}", 20);
+        assert_null(strstr(fake_sent("/shadow/update"), "rolled back"));
 }
 
 /* ota_url in the shadow: begun once, however often the delta comes; its end is reported and
