@@ -147,6 +147,7 @@ refused "range, high" "${c}a,data,u64,range=..18446744073709551614\n" 'a\n184467
 refused "length" "${c}a,data,hex2bin,length=6..6\n" 'a\n0102030405\n' 'r.values.csv:2:1: a: its length is outside'
 refused "REPEAT contradicted" "${c}a,data,string,REPEAT\nb,data,u8\n" 'a,b\nx,1\nz,2\n' 'r.values.csv:3:1: a: differs from the first'
 refused "no such rule" "${c}a,data,string,uniqe\n" 'a\nx\n' 'r.conf.csv:2:15: uniqe: no such rule'
+refused "a regex that would fill the memory" "${c}a,data,string,\"regex=((a{1,250}){1,250}){1,250}\"\n" 'a\na\n' 'r.conf.csv:2:15: .*multiply'
 refused "bad regex" "${c}a,data,string,regex=(\n" 'a\nx\n' 'r.conf.csv:2:15: regex='
 refused "bad template" "${c}a,data,string,template=SO-%s\n" 'b\nx\n' 'r.conf.csv:2:15: template'
 refused "template without counter" "${c}a,data,string,template=SO\n" 'b\nx\n' 'exactly one counter'
