@@ -169,6 +169,9 @@ int args_expand(int *argc, char ***argv)
         for (int i = 1; i < *argc && rc == 0; i++) {
                 const char *word = (*argv)[i];
 
+                /* @flasher_args.json from habit: it is not a list of words */
+                if (flashes && word[0] == '@' && ends_with(word, ".json"))
+                        word++;
                 flashes = flashes || opt_word_is(word, "write-flash") ||
                           opt_word_is(word, "verify-flash");
                 if (opt_word_is(word, "--diff-with")) {

@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 PATH=$BIN:$PATH
 top=$(pwd)
 out=${DEMO_DIR:-$top/build/demo}
+firmware=$BIN/../firmware
 rm -rf "$out"
 mkdir -p "$out"
 board=
@@ -46,7 +47,7 @@ step "The same command again keeps what is right already"
 show nvsgen batch batch/config.csv batch/values.csv outlet 0x6000 --fileid serial_no --keygen --no-csv --outdir batch
 
 step "A virtual ESP32-C3 (vboard), flashed through its serial port (flasher)"
-vboard --flash flash.bin --efuse efuse.bin --rfc2217 127.0.0.1:0 --json >board.json &
+vboard --flash flash.bin --efuse efuse.bin --control board.ctl --rfc2217 127.0.0.1:0 --json >board.json &
 board=$!
 port=
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
@@ -55,9 +56,13 @@ for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
         sleep 0.1
 done
 show flasher -p "$port" chip-id
-show flasher -p "$port" write-flash 0x8000 partition-table.bin
+show flasher -p "$port" write-flash "$firmware/flasher_args.json"
 show flasher -p "$port" write fctry=out.bin
 show flasher -p "$port" read fctry back.bin
 show nvsgen verify back.bin mfg_config.csv
+
+step "The board boots what lies on its flash: bootloader, table, otadata, app"
+printf '$ flasher -p %s monitor   (for three seconds)\n' "$port"
+timeout 3 flasher -p "$port" monitor || [ $? -eq 124 ]
 
 printf '\nDone. Everything is in %s\n' "$out"
