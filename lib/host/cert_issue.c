@@ -311,13 +311,13 @@ static int work(void *ctx, unsigned worker, size_t i)
         int rc = name_files(g->cfg, j, &stem_path, d);
 
         (void)worker;
-        /* before the pair: a certificate on disk then has all that goes with it */
-        if (rc == 0)
-                rc = work_prov(g->cfg, j->dev, stem_path, d);
         if (rc == 0 && j->claim.state == CLAIM_ISSUED)
                 rc = had_before(g->cfg, j, d);
-        else if (rc == 0 &&
-                 !(j->claim.state == CLAIM_RESUME && !g->cfg->no_files && adopt(g->cfg, j)))
+        /* before a new pair: a certificate on disk then has all that goes with it */
+        if (rc == 0)
+                rc = work_prov(g->cfg, j->dev, stem_path, d);
+        if (rc == 0 && j->claim.state != CLAIM_ISSUED &&
+            !(j->claim.state == CLAIM_RESUME && !g->cfg->no_files && adopt(g->cfg, j)))
                 rc = make_pair(g->cfg, j, d);
         free(stem_path);
         if (rc < 0)

@@ -55,7 +55,7 @@ same "a lost certificate comes back from the index" dev/SO-000001.crt first.crt
 echo "something else" >dev/SO-000001.crt
 run $CG device --cn SO-000001 --out dev
 same "a damaged one too" dev/SO-000001.crt first.crt
-run $CG device --cn SO-000001 --out elsewhere
+run $CG device --cn SO-000001 --prov --out elsewhere
 expect "its key is elsewhere: refused, nothing new" 1 'reissue'
 check "no file in the other folder" test -z "$(ls elsewhere)"
 run $CG device --cn SO-000001 --out dev --reissue
