@@ -19,6 +19,7 @@ help:
 	@echo 'make             build all tools into $(B)/bin'
 	@echo 'make demo        install what is missing, build, and run the main job on samples/outlet'
 	@echo 'make check       install what is missing, build, and run every test'
+	@echo 'make check-radio install QEMU and its like, and provision over Bluetooth and Wi-Fi in a virtual machine'
 	@echo 'make bench       measure, as ratios against peers and bare loops'
 	@echo 'make lint        headers, include direction, freestanding core, man pages'
 	@echo 'make fuzz-NAME   run one fuzz target (FUZZ_SECONDS=60); names:$(foreach f,$(FUZZ_TARGETS), $(f))'

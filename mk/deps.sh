@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that the build and the tests need and that are missing: as root or
-# through sudo without a question; otherwise prints the one line that would. --hint only prints it.
+# through sudo without a question; otherwise prints the one line that would. --hint only prints it;
+# another argument is another list than packages.txt.
 # FCTRY_NO_DEPS=1 skips it.
 set -eu
 cd "$(dirname "$0")"
@@ -8,7 +9,9 @@ cd "$(dirname "$0")"
 [ "${FCTRY_NO_DEPS:-}" = 1 ] && exit 0
 command -v dpkg-query >/dev/null 2>&1 || exit 0
 
-wanted=$(sed 's/#.*//' packages.txt)
+list=packages.txt
+case ${1:-} in '' | --hint) ;; *) list=$1 ;; esac
+wanted=$(sed 's/#.*//' "$list")
 have=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2>/dev/null | sed -n 's/^ii  *//p')
 missing=
 for p in $wanted; do

@@ -47,6 +47,14 @@ check-run-quick: check-build
 	@BIN=$(abspath $(B))/bin O=$(abspath $(B)) SAN='$(SAN)' MAKE='$(MAKE)' CC='$(CC)' bash tests/run \
 		$(UNIT_BINS) $(REPLAY_BINS) tests/lint.sh
 
+# Provisioning over real Bluetooth and Wi-Fi stacks in a virtual machine; `check` runs it too where its
+# packages are installed.
+.PHONY: check-radio
+check-radio: deps
+	@sh mk/deps.sh packages-radio.txt
+	@$(MAKE) --no-print-directory check-build
+	@BIN=$(abspath $(B))/bin O=$(abspath $(B)) SAN='$(SAN)' bash tests/run tests/e2e/radio.sh
+
 .PHONY: cov
 cov:
 	@$(MAKE) --no-print-directory COV=1 check

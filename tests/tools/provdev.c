@@ -83,6 +83,10 @@ static void join_state(struct air *a, struct prov_wifi_state *s)
                 a->joiner = 0;
                 a->joined = WIFEXITED(status) ? WEXITSTATUS(status) : 127;
                 printf("joined %d\n", a->joined);
+                if (a->joined != 0 && a->joined != 3 && a->joined != 4) {
+                        fprintf(stderr, "provdev: %s fails\n", a->join);
+                        exit(1);
+                }
         }
         if (a->joiner || a->joined < 0)
                 return;
