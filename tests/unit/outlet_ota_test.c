@@ -198,6 +198,41 @@ static void test_resume(void **state)
         }
 }
 
+/* Lost again and again, but always a little further: that is no reason to give up. */
+static void test_slow_progress(void **state)
+{
+        size_t at = 0;
+        uint64_t now = 0;
+
+        (void)state;
+        start("1.0.1", 5);
+        for (; at + 100 < image_len; at += 100) {
+                head(at ? 206 : 200, at, image_len);
+                data(at, at + 100, 100);
+                end(-E_LINK);
+                ota_tick(&ota, now += OTA_RETRY_CAP_MS);
+        }
+        assert_true(fake.gets > 2 * OTA_RETRIES);
+        head(206, at, image_len);
+        data(at, image_len, 100);
+        end(0);
+        assert_installed();
+}
+
+/* The hash is right, the checksum is not: the ROM would not boot it. */
+static void test_checksum(void **state)
+{
+        (void)state;
+        start("1.0.1", 5);
+        image[image_len - ESPIMG_HASH_LEN - 1] ^= 1;
+        assert_int_equal(crypt_sha256(image, image_len - ESPIMG_HASH_LEN,
+                                      image + image_len - ESPIMG_HASH_LEN),
+                         0);
+        whole(image_len, 100);
+        assert_int_equal(ota.state, OTA_REFUSED);
+        assert_non_null(strstr(ota.status, "damaged"));
+}
+
 /* A server without ranges, or a file that is another one now: from the start, in a fresh slot. */
 static void test_start_again(void **state)
 {
@@ -368,11 +403,12 @@ static void test_no_flicker(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_good),        cmocka_unit_test(test_tail),
-                cmocka_unit_test(test_refused),     cmocka_unit_test(test_begin),
-                cmocka_unit_test(test_corrupt),     cmocka_unit_test(test_resume),
-                cmocka_unit_test(test_start_again), cmocka_unit_test(test_gives_up),
-                cmocka_unit_test(test_too_large),   cmocka_unit_test(test_power_cut),
+                cmocka_unit_test(test_good),          cmocka_unit_test(test_tail),
+                cmocka_unit_test(test_refused),       cmocka_unit_test(test_begin),
+                cmocka_unit_test(test_corrupt),       cmocka_unit_test(test_resume),
+                cmocka_unit_test(test_start_again),   cmocka_unit_test(test_gives_up),
+                cmocka_unit_test(test_slow_progress), cmocka_unit_test(test_checksum),
+                cmocka_unit_test(test_too_large),     cmocka_unit_test(test_power_cut),
                 cmocka_unit_test(test_no_flicker),
         };
 

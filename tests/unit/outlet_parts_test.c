@@ -90,6 +90,8 @@ static void test_button_stuck(void **state)
 
 static void test_backoff(void **state)
 {
+        unsigned beyond = 0; /* waits that only a growing limit allows */
+
         (void)state;
         fake_reset();
         for (uint32_t seed = 1; seed <= 1000; seed++) {
@@ -102,6 +104,7 @@ static void test_backoff(void **state)
                         const uint32_t ms = backoff_next(&b, sum);
 
                         assert_true(ms <= limit && ms <= 60000);
+                        beyond += ms > 30000;
                         sum += ms;
                         limit = limit > 30000 ? 60000 : limit * 2;
                         backoff_up(&b, sum); /* up, but not for long: still failing */
@@ -110,6 +113,7 @@ static void test_backoff(void **state)
                 sum += 1;
                 assert_true(backoff_next(&b, sum) <= 1000); /* it had lasted */
         }
+        assert_true(beyond > 10000);
 }
 
 /* Full jitter: over many seeds both ends of the range are met. */

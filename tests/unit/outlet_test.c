@@ -456,6 +456,23 @@ static void test_console_long(void **state)
         assert_string_equal(typed("mac\n"), "020000abcdef\r\nOK\r\n");
 }
 
+/* A button that is stuck, or a cable's reset circuit that holds the pin, when power comes. */
+static void test_held_at_start(void **state)
+{
+        (void)state;
+        unit();
+        fake.level[9] = false;
+        boot(0);
+        outlet_tick(&o, 5000);
+        fake.level[9] = true;
+        outlet_tick(&o, 12000);
+        outlet_tick(&o, 12100);
+        assert_int_equal(fake.formats, 0);
+        assert_false(fake.level[19]);
+        hold(13000, 100);
+        assert_true(fake.level[19]);
+}
+
 /* The tick never asks to be called at once again, whatever the state: no busy loop. */
 static void test_sleeps(void **state)
 {
@@ -486,7 +503,7 @@ int main(void)
                 cmocka_unit_test(test_esp_topics),   cmocka_unit_test(test_periodic),
                 cmocka_unit_test(test_console),      cmocka_unit_test(test_console_csr),
                 cmocka_unit_test(test_console_long), cmocka_unit_test(test_sleeps),
-                cmocka_unit_test(test_net_lost),
+                cmocka_unit_test(test_net_lost),     cmocka_unit_test(test_held_at_start),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
