@@ -90,20 +90,20 @@ static int rule_range(struct loader *l, struct batch_column *col, const char *wo
         return rc;
 }
 
-#define REGEX_COPIES_MAX 2000u
+#define REGEX_COPIES_MAX 65536u
 
-/* True if {n,m}, nested as they may be, make a library that copies what they repeat run out of
- * memory. */
+/* True if {n,m} and +, nested as they may be, make a library that copies what they repeat run out
+ * of memory. */
 static bool regex_explodes(const char *p)
 {
         unsigned long copies = 1;
 
-        for (p = strchr(p, '{'); p; p = strchr(p + 1, '{')) {
+        for (p = strpbrk(p, "{+"); p; p = strpbrk(p + 1, "{+")) {
                 char *end;
-                unsigned long n = strtoul(p + 1, &end, 10);
+                unsigned long n = *p == '+' ? 2 : strtoul(p + 1, &end, 10);
 
-                if (*end == ',')
-                        n = strtoul(end + 1, NULL, 10) > n ? strtoul(end + 1, NULL, 10) : n;
+                if (*p == '{' && *end == ',' && strtoul(end + 1, NULL, 10) > n)
+                        n = strtoul(end + 1, NULL, 10);
                 if (n > REGEX_COPIES_MAX || copies * (n ? n : 1) > REGEX_COPIES_MAX)
                         return true;
                 copies *= n ? n : 1;
@@ -122,9 +122,10 @@ static int rule_regex(struct loader *l, struct batch_column *col, const char *te
                 return conf_error(l, E_SYNTAX, f, text,
                                   "a second regex for this key; join them with |");
         if (regex_explodes(text))
-                return conf_error(l, E_SYNTAX, f, text,
-                                  "its repetitions {n,m} multiply to more than 2000; write * or +, "
-                                  "and the rule length=");
+                return conf_error(
+                        l, E_SYNTAX, f, text,
+                        "its repetitions multiply to more than 65536; write *, and the rule "
+                        "length=");
         col->regex_text = strdup(text);
         col->regex = malloc(sizeof *col->regex);
         if (!col->regex || !col->regex_text || asprintf(&whole, "^(%s)$", text) < 0) {
