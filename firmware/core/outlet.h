@@ -1,7 +1,7 @@
 /*
  * The outlet: what a platform's main loop calls. port.h is what the outlet calls.
  *
- *     static struct outlet outlet;            // some 25 kilobytes: not on a stack
+ *     static struct outlet outlet;            // some 18 kilobytes: not on a stack
  *     outlet_start(&outlet, &config, now);
  *     for (;;) {
  *             due = outlet_tick(&outlet, now);
