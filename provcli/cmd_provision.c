@@ -1,4 +1,5 @@
-/* provcli softap, ble, http, qr: credentials to the device, result back, again if they were wrong.
+/* provcli softap, ble, console, http, qr: credentials to the device, result back, again if they
+ * were wrong.
  */
 #include "provcli.h"
 
@@ -318,6 +319,12 @@ int run_softap(int argc, char **argv)
 int run_ble(int argc, char **argv)
 {
         opts.transport = "ble";
+        return run_provision(argc, argv);
+}
+
+int run_console(int argc, char **argv)
+{
+        opts.transport = "console";
         return run_provision(argc, argv);
 }
 

@@ -148,14 +148,21 @@ static int ble_link(struct prov_link **out, struct diag *d)
         return prov_ble_open(&cfg, out, d);
 }
 
+static int console_link(struct prov_link **out, struct diag *d)
+{
+        if (!opts.port)
+                return diag_set(d, E_USAGE, "which serial port? give -p");
+        if (opts.baud < 1 || opts.baud > 10000000)
+                return diag_set(d, E_USAGE, "--baud: 1 to 10000000");
+        return prov_console_open(opts.port, (unsigned)opts.baud, out, d);
+}
+
 static const struct transport {
         const char *name;
         int (*open)(struct prov_link **out, struct diag *d);
 } transports[] = {
-        { "softap", http_link },
-        { "http", http_link },
-        { "httpd", http_link },
-        { "ble", ble_link },
+        { "softap", http_link }, { "http", http_link },       { "httpd", http_link },
+        { "ble", ble_link },     { "console", console_link },
 };
 
 static const struct transport *transport(const char *name)
@@ -184,7 +191,7 @@ int device_link(struct device *dev)
                 rc = t->open(&dev->link, &d);
         else
                 rc = diag_set(&d, E_UNSUPPORTED,
-                              "transport %s is not known here; softap, http and ble are",
+                              "transport %s is not known here; softap, http, ble and console are",
                               opts.transport);
         if (rc < 0)
                 say_failure(rc, &d, NULL);

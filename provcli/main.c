@@ -1,10 +1,11 @@
 /* provcli: Wi-Fi provisioning of ESP devices from a laptop. */
 #include "provcli.h"
 
-struct prov_options opts = { .security = -1 };
+struct prov_options opts = { .security = -1, .baud = 115200 };
 
 static const struct opt global[] = {
-        { 0, "transport", OPT_STR, &opts.transport, "NAME", "softap (default), http or ble", 0 },
+        { 0, "transport", OPT_STR, &opts.transport, "NAME",
+          "softap (default), http, ble or console", 0 },
         { 's', "service|service_name|service-name", OPT_STR, &opts.service, "NAME",
           "name of the device, PROV_1234", 0 },
         { 0, "host", OPT_STR, &opts.host, "HOST[:PORT]",
@@ -12,6 +13,8 @@ static const struct opt global[] = {
         { 'i', "interface", OPT_STR, &opts.interface, "IF", "use this network interface only", 0 },
         { 0, "adapter|ble_adapter|ble-adapter", OPT_STR, &opts.adapter, "hciN",
           "use this Bluetooth controller", 0 },
+        { 'p', "port", OPT_STR, &opts.port, "PORT", "serial port of the device's console", 0 },
+        { 'b', "baud", OPT_INT, &opts.baud, "N", "its rate (default 115200)", 0 },
         { 0, "pop", OPT_STR, &opts.pop, "POP",
           "proof of possession (others can see it in ps: --pop-file)", 0 },
         { 0, "pop-file", OPT_STR, &opts.pop_file, "FILE",
@@ -42,6 +45,8 @@ static const struct command commands[] = {
           provision_options, 0, 0, run_softap, NULL },
         { "ble", "", "provision the device of --service over Bluetooth LE", provision_options, 0, 0,
           run_ble, NULL },
+        { "console", "", "provision the device on --port (securities 0 and 1)", provision_options,
+          0, 0, run_console, NULL },
         { "http", "HOST[:PORT]", "provision a device at an address", provision_options, 1, 1,
           run_http, NULL },
         { "qr", "[PAYLOAD]",

@@ -10,11 +10,12 @@
 
 /* Options of every command (main.c). */
 struct prov_options {
-        const char *transport; /* softap, http, httpd, ble; NULL: softap */
+        const char *transport; /* softap, http, httpd, ble, console; NULL: softap */
         const char *service;   /* the device's name: the SSID of its SoftAP */
         const char *host;      /* HOST[:PORT] */
         const char *interface;
         const char *adapter; /* hciN; NULL: the first */
+        const char *port;    /* serial console */
         const char *pop;
         const char *pop_file;
         const char *username;
@@ -23,6 +24,7 @@ struct prov_options {
         const char *qr;   /* file with the payload of a label, "-" for standard input */
         int64_t security; /* -1: as the device says */
         int64_t timeout_s;
+        int64_t baud; /* of the serial console */
         bool insecure, json, verbose, quiet;
 };
 extern struct prov_options opts;
@@ -56,6 +58,7 @@ void printable(const uint8_t *p, size_t n, char *out);
 int run_provision(int argc, char **argv);
 int run_softap(int argc, char **argv);
 int run_ble(int argc, char **argv);
+int run_console(int argc, char **argv);
 int run_scan(int argc, char **argv);
 int run_http(int argc, char **argv);
 int run_qr(int argc, char **argv);

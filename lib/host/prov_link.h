@@ -55,6 +55,13 @@ struct prov_ble_config {
  */
 int prov_ble_open(const struct prov_ble_config *cfg, struct prov_link **out, struct diag *d);
 
+/*
+ * The serial console: port is any name of link_open, baud 0: 115200. Security 2 does not fit into
+ * its lines: -E_RANGE. *out is returned. A console that answered before and then is silent says no:
+ * -E_REFUSED.
+ */
+int prov_console_open(const char *port, unsigned baud, struct prov_link **out, struct diag *d);
+
 static inline void prov_link_close(struct prov_link *l)
 {
         if (l)

@@ -129,7 +129,23 @@ expect "gen-cred" 0 "^sec2_salt,data,hex2bin,036ee0c7bcb9eda84c9eac97d93decf4$"
 want=$(sed -n 's/.*"verifier": *"\([0-9a-f]*\)".*/\1/p' tests/golden/provisioning/sec2-patch1-full.json | head -1)
 check "gen-cred: the verifier of the recorded device" grep -q "^sec2_verifier,data,hex2bin,$want$" "$T/stdout"
 
+C() { run provcli --transport console -p "$port" "$@"; }
+start 1 pop=abcd1234 console
+run provcli console -p "$port" --pop-file "$T/pop" --ssid lab-main --passphrase-file "$T/pass"
+expect "console, security 1: provisioned" 0 "^connected to lab-main"
+C --pop-file "$T/wrong-pop" status
+expect "console: wrong proof of possession" 4 "does not accept the proof of possession"
+start 1 pop=abcd1234 console
+C --pop-file "$T/pop" networks
+expect "console: networks" 0 "lab-main"
+start 2 password=abcd1234 console
+C --password-file "$T/pop" status
+expect "console: security 2 does not fit" 1 "security 2 never does"
 stop
+C info
+expect "console: the port is gone" 3
+run provcli console --ssid a --open
+expect "console: no port" 2 "which serial port"
 P info
 expect "no device" 3 "cannot be reached"
 P softap --pop-file "$T/pop" --ssid lab-main --passphrase-file "$T/pass" --json

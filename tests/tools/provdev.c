@@ -1,10 +1,10 @@
 /*
- * A device in provisioning for the tests of provcli: HTTP on 127.0.0.1 or BLE, networks in the air,
- * "lab-main" with the passphrase "correct horse". Prints its port and what happens to it, a line
- * each.
+ * A device in provisioning for the tests of provcli: HTTP on 127.0.0.1, BLE or a pty, networks in
+ * the air, "lab-main" with the passphrase "correct horse". Prints its port and what happens to it,
+ * a line each.
  *
  *   provdev SECURITY [pop=…] [user=… password=…] [patch0] [delay=MS] [join=PROGRAM]
- *           [listen=ADDRESS:PORT | ble=hciN] [name=PROV_1234]
+ *           [listen=ADDRESS:PORT | ble=hciN | console] [name=PROV_1234]
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@
 #include "crypt/srp.h"
 #include "firmware/port/linux/prov_ble.h"
 #include "firmware/port/linux/prov_httpd.h"
+#include "wire/prov_console.h"
 #include "wire/prov_gatt.h"
 
 struct air {
@@ -234,6 +236,7 @@ struct setup {
         const char *user, *password, *name, *ble;
         char address[40];
         unsigned port;
+        bool console;
         struct air air;
 };
 
@@ -258,6 +261,8 @@ static bool take(struct setup *s, const char *arg)
                 return sscanf(v, "%39[^:]:%u", s->address, &s->port) == 2;
         } else if (!strcmp(arg, "patch0")) {
                 s->cfg.sec.patch0 = true;
+        } else if (!strcmp(arg, "console")) {
+                s->console = true;
         } else if ((v = value(arg, "user")) != NULL) {
                 s->user = v;
         } else if ((v = value(arg, "password")) != NULL) {
@@ -296,6 +301,37 @@ static void on_signal(int number)
         ended = number;
 }
 
+/* On a pty, which echoes as a console does. */
+static int serve_console(struct prov_device *device)
+{
+        static struct prov_console_server server;
+        static char text[2 * PROV_MESSAGE_MAX + 5];
+        const int fd = posix_openpt(O_RDWR | O_NOCTTY);
+        struct termios raw;
+        int slave;
+
+        if (fd < 0 || grantpt(fd) < 0 || unlockpt(fd) < 0 ||
+            (slave = open(ptsname(fd), O_RDWR | O_NOCTTY)) < 0 || tcgetattr(slave, &raw) < 0)
+                return 1;
+        cfmakeraw(&raw);
+        tcsetattr(slave, TCSANOW, &raw);
+        prov_console_serve(&server, device);
+        printf("port %s\n", ptsname(fd));
+        while (!ended) {
+                uint8_t byte;
+
+                if (read(fd, &byte, 1) == 1) {
+                        const long n = prov_console_answer(&server, byte, text, sizeof text);
+
+                        if (write(fd, &byte, 1) != 1 || (n > 0 && write(fd, text, (size_t)n) != n))
+                                return 1;
+                }
+        }
+        close(slave);
+        close(fd);
+        return 0;
+}
+
 static int serve(struct prov_device *device, const struct setup *s)
 {
         static const char *const custom[] = { "custom-data", NULL };
@@ -307,6 +343,8 @@ static int serve(struct prov_device *device, const struct setup *s)
         struct prov_ble *b = NULL;
         struct diag d = { 0 };
 
+        if (s->console)
+                return serve_console(device);
         if ((s->ble ? prov_ble_start(device, &setup, &b, &d)
                     : prov_httpd_start(device, s->address, (uint16_t)s->port, &h, &d)) < 0) {
                 fprintf(stderr, "provdev: %s\n", diag_text(&d));
