@@ -15,7 +15,7 @@ static const char *devices;
 static const char *cn;
 static const char *cn_column;
 static const char *out_dir = ".";
-static const char *name_space = "fctry";
+static const char *name_space = "mfg_ns";
 static struct opt_list columns;
 static int64_t count, start = 1, threads;
 static bool reissue, chain;
@@ -30,7 +30,7 @@ const struct opt batch_options[] = {
         { 0, "start", OPT_INT, &start, "N", "first number (1)", 0 },
         { 'o', "out", OPT_STR, &out_dir, "DIR",
           "folder for values.csv, config.csv and devices/ (.)", 0 },
-        { 0, "namespace", OPT_STR, &name_space, "NAME", "NVS namespace in config.csv (fctry)", 0 },
+        { 0, "namespace", OPT_STR, &name_space, "NAME", "NVS namespace in config.csv (mfg_ns)", 0 },
         { 0, "column", OPT_LIST, &columns, "OURS=NAME",
           "another name for a column of values.csv, like cert=P11_Cert", 0 },
         { 0, "inline", OPT_FLAG, &inline_values, NULL,

@@ -47,6 +47,7 @@ step "The same command again keeps what is right already"
 show nvsgen batch batch/config.csv batch/values.csv outlet 0x6000 --fileid serial_no --keygen --no-csv --outdir batch
 
 step "A virtual ESP32-C3 (vboard), flashed through its serial port (flasher)"
+: >board.json
 vboard --flash flash.bin --efuse efuse.bin --control board.ctl --rfc2217 127.0.0.1:0 --json >board.json &
 board=$!
 port=

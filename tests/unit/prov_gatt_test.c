@@ -259,8 +259,10 @@ static void test_names_from_uuids(void **state)
                                 a->type = att_uuid16(0x2904);
                         else if (how == 1)
                                 a->len = 0;
-                        else
+                        else {
                                 a->value = (const uint8_t *)"not a name";
+                                a->len = 10;
+                        }
                 }
                 assert_int_equal(drive(NULL), ATT_DONE);
                 assert_string_equal(pair.client.endpoints[2].name, "prov-session");
