@@ -131,8 +131,6 @@ static int call(const char *line)
 
         free(copy);
         copy = strdup(line);
-        free(copy);
-        copy = strdup(line);
         for (char *p = strtok(copy, " "); p; p = strtok(NULL, " "))
                 argv[argc++] = p;
         flag = force = false;
