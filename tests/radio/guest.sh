@@ -102,7 +102,7 @@ else
         skip "what gatttool sees" "BlueZ here has no gatttool"
 fi
 
-# a device that goes silent, then one that is gone: both end in time
+# a device that is gone in the middle: an end in time
 device 1 pop=abcd1234 ble=hci0
 run sh -c "(sleep 1.5; kill -9 $device) & exec timeout 60 provcli ble --adapter hci1 --service PROV_1234 --pop-file '$T/pop' \
         --ssid lab-main --passphrase-file '$T/pass' --json"
