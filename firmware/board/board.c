@@ -230,8 +230,15 @@ void board_free(struct board *b)
         free(b->efuse_path);
 }
 
+static void stop(struct board *b)
+{
+        if (b->cfg.stop)
+                b->cfg.stop(b->cfg.boot_ctx);
+}
+
 void board_power_off(struct board *b)
 {
+        stop(b);
         b->state = BOARD_OFF;
         b->flash.powerless = true;
         line_purge(&b->line, true, true);
@@ -244,6 +251,7 @@ static void restart(struct board *b, enum sim_reset_cause cause, bool download)
         const struct romldr_refusal refusal = b->server.refusal;
         char text[256];
 
+        stop(b);
         b->resets++;
         b->cause = cause;
         b->cpu_busy = b->flash_busy = 0;
@@ -288,6 +296,7 @@ static void reset_event(struct board *b, enum sim_reset_event event)
         if (event == SIM_NOTHING || b->state == BOARD_OFF)
                 return;
         if (event == SIM_HELD) {
+                stop(b);
                 b->state = BOARD_HELD;
                 line_purge(&b->line, true, true);
                 return;

@@ -35,6 +35,7 @@ struct board_config {
          */
         int (*boot)(void *ctx, struct board *b);
         void (*input)(void *ctx, struct board *b, const uint8_t *p, size_t n); /* while it runs */
+        void (*stop)(void *ctx); /* power or EN goes: nothing runs when it returns */
         void *boot_ctx;
 };
 

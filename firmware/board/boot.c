@@ -223,6 +223,11 @@ static void on_input(void *ctx, struct board *b, const uint8_t *p, size_t n)
                 return;
 }
 
+static void on_stop(void *ctx)
+{
+        reap(ctx);
+}
+
 void boot_init(struct boot *o, struct board *b)
 {
         memset(o, 0, sizeof *o);
@@ -230,6 +235,7 @@ void boot_init(struct boot *o, struct board *b)
         o->process = o->bus = o->uart = -1;
         b->cfg.boot = on_boot;
         b->cfg.input = on_input;
+        b->cfg.stop = on_stop;
         b->cfg.boot_ctx = o;
 }
 
