@@ -83,8 +83,12 @@ static int set_status(struct loader *l, uint32_t value)
              loader_flash_set_status(l, (unsigned)bytes, value, non_volatile, &d) < 0) ||
             loader_flash_status(l, (unsigned)bytes, &after, &d) < 0)
                 return fail(g.port, &d);
-        printf("Status before: 0x%0*x\nStatus after:  0x%0*x\n", (int)bytes * 2, before,
-               (int)bytes * 2, after);
+        if (g.json)
+                printf("{\"v\":1,\"event\":\"flash_status\",\"before\":%u,\"value\":%u}\n", before,
+                       after);
+        else
+                printf("Status before: 0x%0*x\nStatus after:  0x%0*x\n", (int)bytes * 2, before,
+                       (int)bytes * 2, after);
         return STATUS_DONE;
 }
 
@@ -109,8 +113,12 @@ static int show_sfdp(struct loader *l, uint32_t addr, uint32_t n)
 
         if (loader_flash_sfdp(l, addr, buf, n, &d) < 0)
                 return fail(g.port, &d);
+        if (g.json)
+                printf("{\"v\":1,\"event\":\"sfdp\",\"address\":%u,\"bytes\":\"", addr);
         for (uint32_t i = 0; i < n; i++)
-                printf("%02x%s", buf[i], i + 1 == n || i % 16 == 15 ? "\n" : " ");
+                printf("%02x%s", buf[i], g.json ? "" : i + 1 == n || i % 16 == 15 ? "\n" : " ");
+        if (g.json)
+                puts("\"}");
         return STATUS_DONE;
 }
 

@@ -40,7 +40,10 @@ static int show_word(struct loader *l, uint32_t addr)
 
         if (loader_read_reg(l, addr, &value, &d) < 0)
                 return fail(g.port, &d);
-        printf("0x%08x = 0x%08x\n", addr, value);
+        if (g.json)
+                printf("{\"v\":1,\"event\":\"memory\",\"address\":%u,\"value\":%u}\n", addr, value);
+        else
+                printf("0x%08x = 0x%08x\n", addr, value);
         return STATUS_DONE;
 }
 
