@@ -316,6 +316,10 @@ static int negotiate(struct link *l, unsigned baud, struct diag *d)
                 rc = rfc2217_baud(l, baud);
         for (size_t i = 0; i < 3 && rc == 0; i++)
                 rc = command(l, settings[i][0], &settings[i][1], 1);
+        if (rc == -E_TIMEOUT)
+                return diag_set(d, E_TIMEOUT,
+                                "the server says nothing: end the other program that has this "
+                                "board, or use socket:// if it is a plain TCP port");
         if (rc < 0)
                 return diag_set(
                         d, E_LINK,
