@@ -53,7 +53,12 @@ int job_add(struct job *j, uint32_t offset, const char *path)
         grown[j->n].encrypted = j->encrypt;
         if (file_load(path, FILE_LIMIT_IMAGE, &grown[j->n].data, &d) < 0)
                 return fail(NULL, &d);
-        return convert_hex(&grown[j->n++]);
+        j->n++;
+        if (!grown[j->n - 1].data.len) {
+                diag_set(&d, E_TRUNC, "is empty; was its build finished? (to blank flash: erase)");
+                return fail(path, &d);
+        }
+        return convert_hex(&grown[j->n - 1]);
 }
 
 void job_free(struct job *j)
@@ -321,6 +326,9 @@ int job_verify(struct job *j, struct loader *l)
 
         if ((rc = attach(j, l, &d)) < 0)
                 return fail(g.port, &d);
+        for (size_t i = 0; i < j->n; i++)
+                if (check_bounds(&j->files[i], loader_flash_size(l), &d) < 0)
+                        return fail(j->files[i].path, &d);
         for (size_t i = 0; i < j->n; i++)
                 if ((rc = job_patch(j, loader_chip(l), &j->files[i], loader_flash_size(l))) != 0)
                         return rc;

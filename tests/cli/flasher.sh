@@ -31,6 +31,10 @@ run flasher write app
 expect "not LABEL=FILE" 2 'LABEL=FILE'
 run flasher write-flash 0x1000 "$T/none"
 expect "a file that is not there" 1 'none'
+run flasher -p "$T/none" write-flash 0x1000 /dev/null
+expect "an empty file is no image" 1 '/dev/null: is empty'
+run flasher -p "$T/none" write app=/dev/null
+expect "nor by label" 1 '/dev/null: is empty'
 run flasher -p /dev/null chip-id
 expect "/dev/null is no port" 1 'not a serial port'
 run flasher -p "$T/none" chip-id

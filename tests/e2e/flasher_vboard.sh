@@ -67,6 +67,12 @@ f --json get-security-info
 expect "get-security-info as JSON" 0 '"secure_boot":false,"flash_encryption":false.*"chip_id":5'
 f read_mem 0x40001000
 expect "read_mem" 0 '0x40001000 = 0x1b31506f'
+f --json read_mem 0x40001000
+expect "read_mem as JSON" 0 '^\{"v":1,"event":"memory","address":1073745920,"value":456216687\}$'
+f --json read-flash-sfdp 0 4
+expect "read-flash-sfdp as JSON" 0 '^\{"v":1,"event":"sfdp","address":0,"bytes":"53464450"\}$'
+f --json write-flash-status --bytes 1 0
+expect "write-flash-status as JSON" 0 '^\{"v":1,"event":"flash_status","before":0,"value":0\}$'
 f write-mem 0x3fc90000 0x12345678
 expect "write-mem" 0
 f dump-mem 0x40001000 8 "$T/mem"
@@ -145,6 +151,8 @@ f write-flash 0x0 "$G/196-patch-bad-checksum/in/bl.bin"
 expect "damaged image" 1 'damaged'
 f write-flash 0x3ff000 "$T/app"
 expect "image that goes past the end" 1 'this flash has 0x400000 bytes'
+f verify-flash 0x3ff000 "$T/app"
+expect "nor can it be verified there" 1 'this flash has 0x400000 bytes'
 f write-flash 0x10000 "$T/app" 0x11000 "$T/raw"
 expect "images that overlap" 1 'share a sector'
 f write-flash 0x10010 "$T/app"
@@ -310,6 +318,12 @@ sleep 0.3
 f chip-id
 expect "a port that another program has" 5 'in use by another program'
 wait %1 2>/dev/null
+
+P=$(url rfc2217)
+exec 9<>"/dev/tcp/127.0.0.1/${P##*:}"
+f chip-id
+expect "a server that serves another program" 3 'end the other program'
+exec 9>&-
 
 # 10. stub loaders, monitor, run
 P=$(url rfc2217)
