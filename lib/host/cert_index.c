@@ -83,6 +83,18 @@ static int db_fail(struct cert_index *ix, struct diag *d)
                          : e == SQLITE_NOMEM                         ? E_NOMEM
                                                                      : E_IO;
 
+        if (e == SQLITE_ERROR) /* a table or column that our statements name is not there */
+                return diag_set(
+                        d, E_FORMAT,
+                        "%s: not an index of this certgen (%s); use the certgen that made it, "
+                        "or name the right file with --index",
+                        ix->path, sqlite3_errmsg(ix->db));
+        if (code == E_FORMAT)
+                return diag_set(
+                        d, code,
+                        "%s: the index is damaged or is none (%s); put its backup there, or "
+                        "name the right file with --index",
+                        ix->path, sqlite3_errmsg(ix->db));
         return diag_set(d, code, "%s: the index: %s%s", ix->path, sqlite3_errmsg(ix->db),
                         e == SQLITE_FULL ? "; free some space and run the command again" : "");
 }
