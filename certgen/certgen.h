@@ -79,6 +79,9 @@ int fail_diag(const struct diag *d);
 /* One device issued: a line on stdout (JSON with --json). */
 void print_device(const struct issue_device *dev);
 
+/* A file made: its path on stdout (JSON with --json). */
+void print_file(const char *path);
+
 /* "dns:…", "ip:…" and others as they are, into san. Returned: server_names_free, in any case. 0 or
  * -E_NOMEM. */
 int server_names(const struct opt_list *names, const struct opt_list *addresses,

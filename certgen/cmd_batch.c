@@ -168,7 +168,7 @@ int cmd_batch(int argc, char **argv)
 
         (void)argc;
         (void)argv;
-        if (!devices == !(count && cn))
+        if (devices ? count || cn : !count || !cn)
                 return usage_error("either --devices FILE, or --count N with --cn 'SO-%%06u'");
         if (threads < 0 || threads > 256)
                 return usage_error("--threads: 1 to 256");

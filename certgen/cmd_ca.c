@@ -86,8 +86,11 @@ int cmd_ca(int argc, char **argv)
         char *root_uri = NULL;
         char *issuing_uri = NULL;
         struct diag d = { 0 };
-        int rc = profiles(&plan, &d);
+        int rc;
 
+        if (!*cn)
+                return usage_error("--cn is empty: what is the CA called?");
+        rc = profiles(&plan, &d);
         if (rc == 0 && token && no_passphrase)
                 rc = diag_set(&d, E_USAGE, "--no-passphrase is for key files, not for a token");
         if (rc == 0 && token && (rc = token_uri_for(token, "root", &root_uri, &d)) == 0)

@@ -124,7 +124,7 @@ static int convert_freertos(struct diag *d)
                 rc = from && path ? convert_file(from, path, "der", d)
                                   : diag_set(d, E_NOMEM, "no memory");
                 if (rc == 0)
-                        printf("%s\n", path);
+                        print_file(path);
                 free(from);
                 free(path);
         }

@@ -72,8 +72,8 @@ int cmd_device(int argc, char **argv)
 
         (void)argc;
         (void)argv;
-        if (!cn)
-                return usage_error("--cn is missing: whose certificate?");
+        if (!cn || !*cn)
+                return usage_error("--cn is %s: whose certificate?", cn ? "empty" : "missing");
         if (stdout_key && isatty(STDOUT_FILENO))
                 return usage_error(
                         "--stdout-key: a private key is not written to a terminal; use a pipe");

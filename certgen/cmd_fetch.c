@@ -96,6 +96,14 @@ static int save_chain(const char *host, STACK_OF(X509) * chain, struct diag *d)
         return 0;
 }
 
+static bool is_port(const char *text)
+{
+        const size_t n = strlen(text);
+
+        return n > 0 && n <= 5 && strspn(text, "0123456789") == n && atoi(text) > 0 &&
+               atoi(text) <= 65535;
+}
+
 int cmd_fetch(int argc, char **argv)
 {
         char *host = strdup(argv[0]);
@@ -114,6 +122,10 @@ int cmd_fetch(int argc, char **argv)
         if (colon && !strchr(colon, ']')) {
                 *colon = 0;
                 what.port = colon + 1;
+                if (!is_port(what.port)) {
+                        free(host);
+                        return usage_error("'%s': a port is a number from 1 to 65535", argv[0]);
+                }
         }
         if (*host == '[' && host[strlen(host) - 1] == ']') {
                 host[strlen(host) - 1] = 0;

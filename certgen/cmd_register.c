@@ -59,7 +59,7 @@ static int piece_save(struct piece *p, const char *name, struct diag *d)
                                            : diag_set(d, E_NOMEM, "no memory");
 
         if (rc == 0)
-                printf("%s\n", path);
+                print_file(path);
         free(p->text);
         free(path);
         return rc;
@@ -72,7 +72,7 @@ static int save_blob(const struct blob *b, const char *name, struct diag *d)
                       : diag_set(d, E_NOMEM, "no memory");
 
         if (rc == 0)
-                printf("%s\n", path);
+                print_file(path);
         free(path);
         return rc;
 }
@@ -419,7 +419,8 @@ static int register_mosquitto(struct ca *ca, struct diag *d)
             (rc = save_blob(&b, "ca.crt", d)) == 0 &&
             (rc = make_crl(ca, crl, 30, &count, d)) == 0 &&
             (rc = write_mosquitto_conf(conf, certs_dir, true, d)) == 0) {
-                printf("%s\n%s\n", crl, conf);
+                print_file(crl);
+                print_file(conf);
                 rc = save_text("NEXT.txt",
                                "1. The broker's own certificate, if it has none:\n"
                                "   certgen server --dns BROKER --name server --out .\n"
@@ -461,6 +462,8 @@ int cmd_register(int argc, char **argv)
                 return usage_error("'%s': aws, azure, mosquitto or rainmaker", argv[0]);
         if (strcmp(mode, "default") != 0 && strcmp(mode, "sni-only") != 0)
                 return usage_error("--mode: default or sni-only");
+        if (code && !*code)
+                return usage_error("--code is empty: which code did the account give?");
         out_dir = out_dir ? out_dir : argv[0];
         from = common_ca();
         rc = ca_open(&from, time(NULL), &ca, &d);

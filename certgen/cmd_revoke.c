@@ -84,6 +84,24 @@ const struct opt revoke_options[] = {
         { 0 },
 };
 
+static void print_revoked(const char *outcome, const char *name, const char *serial)
+{
+        struct json_writer w = { .out = stdout };
+
+        if (!common.json) {
+                printf("%s\t%s\t%s\n", outcome, name, serial);
+                return;
+        }
+        json_open(&w, NULL, '{');
+        json_uint(&w, "v", 1);
+        json_str(&w, "event", "revoke");
+        json_str(&w, "outcome", outcome);
+        json_str(&w, "name", name);
+        json_str(&w, "serial", serial);
+        json_close(&w, '}');
+        putchar('\n');
+}
+
 int cmd_revoke(int argc, char **argv)
 {
         struct ca_source from = common_ca();
@@ -106,7 +124,7 @@ int cmd_revoke(int argc, char **argv)
                 if (rc < 0)
                         report_diag(&report, NULL, &one);
                 else
-                        printf("%s\t%s\t%s\n", rc ? "before" : "revoked", argv[i], serial);
+                        print_revoked(rc ? "before" : "revoked", argv[i], serial);
         }
         cert_index_close(ix);
         if (!report.errors && !common.quiet)
@@ -204,6 +222,8 @@ int cmd_crl(int argc, char **argv)
         ca_close(&ca);
         if (rc < 0)
                 return fail_diag(&d);
+        if (common.json && strcmp(crl_path, "-") != 0)
+                print_file(crl_path);
         if (!common.quiet)
                 tool_error("%s: %zu revoked; good for %lld days", crl_path, count,
                            (long long)crl_days);

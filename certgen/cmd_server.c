@@ -109,6 +109,8 @@ int cmd_server(int argc, char **argv)
                 return usage_error("--name: a file name without folder; --out gives the folder");
         if (!dev.cn)
                 dev.cn = dns.count ? dns.items[0] : ip.items[0];
+        if (!*dev.cn)
+                return usage_error("--cn, --dns and --ip may not be empty");
         rc = server_names(&dns, &ip, &shape.san, &san);
         cfg.san = san.items;
         cfg.san_count = san.count;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -73,6 +74,8 @@ int cmd_sign(int argc, char **argv)
         struct diag d = { 0 };
         int rc;
 
+        if (cn && !*cn)
+                return usage_error("--cn is empty: which device is expected?");
         if (cn && any_cn)
                 return usage_error("--cn and --any-cn: one of them");
         cfg.issue = (struct issue_config){ .profile = &profile,
@@ -99,7 +102,8 @@ const struct opt csr_options[] = {
         { 0, "cn", OPT_STR, &csr_cn, "NAME", "common name", 0 },
         { 'k', "key-file", OPT_STR, &key_file, "FILE|URI",
           "the key; made if the file is not there (NAME.key)", 0 },
-        { 'o', "out", OPT_STR, &csr_file, "FILE", "the request (NAME.csr)", 0 },
+        { 'o', "out", OPT_STR, &csr_file, "FILE|FOLDER",
+          "the request, or a folder for NAME.csr (NAME.csr here)", 0 },
         SHAPE_OPTIONS,
         { 0 },
 };
@@ -120,6 +124,37 @@ static int own_key(const char *path, const struct profile *p, EVP_PKEY **key, st
         return rc;
 }
 
+/* There already, or by its name: "requests/" and "requests" are folders, "x.csr" is a file. */
+static bool is_folder(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+        struct stat st;
+
+        if (strcmp(path, "-") == 0)
+                return false;
+        if (stat(path, &st) == 0)
+                return S_ISDIR(st.st_mode);
+        return !strchr(slash ? slash + 1 : path, '.');
+}
+
+/* --out as a file; in a folder, which is made, NAME.csr: the name by which certgen sign knows whose
+ * request it is. */
+static int request_path(const char *stem, char **path, struct diag *d)
+{
+        const bool folder = csr_file && is_folder(csr_file);
+        char *name = NULL;
+        int rc = folder ? file_mkdirs(csr_file, 0700, d) : 0;
+
+        if (rc < 0)
+                return rc;
+        if (csr_file && !folder)
+                *path = strdup(csr_file);
+        else if (asprintf(&name, "%s.csr", stem) > 0)
+                *path = folder ? path_join(csr_file, name) : strdup(name);
+        free(name);
+        return *path ? 0 : diag_set(d, E_NOMEM, "no memory");
+}
+
 int cmd_csr(int argc, char **argv)
 {
         struct profile profile = { 0 };
@@ -134,19 +169,20 @@ int cmd_csr(int argc, char **argv)
 
         (void)argc;
         (void)argv;
-        if (!csr_cn)
-                return usage_error("--cn is missing: whose request?");
+        if (!csr_cn || !*csr_cn)
+                return usage_error("--cn is %s: whose request?", csr_cn ? "empty" : "missing");
         stem = issue_stem(csr_cn);
-        if (asprintf(&path, "%s.csr", stem) < 0 || asprintf(&key_path, "%s.key", stem) < 0)
+        if (asprintf(&key_path, "%s.key", stem) < 0)
                 return STATUS_STATION;
         if ((rc = cn_check(csr_cn, &d)) == 0 && (rc = shape_profile("device", &profile, &d)) == 0 &&
+            (rc = request_path(stem, &path, &d)) == 0 &&
             (rc = own_key(key_file ? key_file : key_path, &profile, &key, &d)) == 0 &&
             (rc = csr_make(&profile, csr_cn, shape.san.items, shape.san.count, key, &csr, &d)) ==
                     0 &&
             (rc = csr_pem(csr, &pem, &d)) == 0)
-                rc = file_save(csr_file ? csr_file : path, pem.data, pem.len, FILE_PUBLIC, &d);
-        if (rc == 0 && !common.quiet && strcmp(csr_file ? csr_file : "", "-") != 0)
-                printf("%s\n", csr_file ? csr_file : path);
+                rc = file_save(path, pem.data, pem.len, FILE_PUBLIC, &d);
+        if (rc == 0 && !common.quiet && strcmp(path, "-") != 0)
+                print_file(path);
         X509_REQ_free(csr);
         EVP_PKEY_free(key);
         blob_free(&pem);

@@ -83,8 +83,8 @@ int cmd_signing_key(int argc, char **argv)
         blob_free_secret(&pem);
         if (rc < 0)
                 return fail_diag(&d);
-        printf("%s\n", argv[0]);
+        print_file(argv[0]);
         if (cert_path)
-                printf("%s\n", cert_path);
+                print_file(cert_path);
         return STATUS_DONE;
 }

@@ -140,6 +140,22 @@ int prov_from_options(struct prov_config *cfg, const struct prov_config **out, s
         return 0;
 }
 
+void print_file(const char *path)
+{
+        struct json_writer w = { .out = stdout };
+
+        if (!common.json) {
+                printf("%s\n", path);
+                return;
+        }
+        json_open(&w, NULL, '{');
+        json_uint(&w, "v", 1);
+        json_str(&w, "event", "file");
+        json_str(&w, "file", path);
+        json_close(&w, '}');
+        putchar('\n');
+}
+
 void print_device(const struct issue_device *dev)
 {
         struct json_writer w = { .out = stdout };

@@ -165,6 +165,37 @@ expect "another key for the same device" 1 'another key'
 run $CG sign C-1.csr --cn C-2 --out signed
 expect "--cn expects another device" 4 'expected .C-2.'
 
+run certgen -q csr --cn F-1 --key-file F-1.key --out folder
+expect "csr: --out without an extension is a folder" 0
+run certgen -q csr --cn F-2 --key-file F-2.key --out folder/
+run certgen --json csr --cn F-2 --key-file F-2.key --out folder
+expect "csr --json" 0 '^[{]"v":1,"event":"file","file":"folder/F-2.csr"[}]$'
+run $CG sign folder --out signed
+expect "sign finds what csr put there" 0 '^new.F-2'
+check "the request is named after its device" test -s folder/F-1.csr
+check "no file beside it" test "$(ls folder | tr '\n' ' ')" = "F-1.csr F-2.csr "
+for command in device csr sign ca; do
+        case $command in
+        sign) run $CG sign --cn "" folder ;;
+        *) run $CG $command --cn "" ;;
+        esac
+        expect "$command: an empty name names the option" 2 '--cn is empty'
+done
+run $CG batch --devices list.csv --count 2 --out both
+expect "batch: a list and a number" 2 'either --devices'
+if command -v sqlite3 >/dev/null; then
+        cp ca/index.sqlite older.sqlite
+        sqlite3 older.sqlite 'DROP TABLE run'
+        run $CG device --cn O-1 --index older.sqlite --out older
+        expect "an index of another version: what to do" 1 'use the certgen that made it'
+        check "nothing half-made with it" test -z "$(ls older 2>/dev/null)"
+else
+        skip "an index of another version" "sqlite3 is not installed"
+fi
+cp pass junk.sqlite
+run $CG device --cn O-1 --index junk.sqlite --out older
+expect "an index that is none: what to do" 1 'backup'
+
 # verify, inspect, convert
 run certgen verify dev/P-1.crt
 expect "verify, with the key beside" 0 'good, and its key'
@@ -210,10 +241,14 @@ run certgen -q revoke C-1 --reason key-compromise
 expect "revoke" 0 '^revoked'
 run certgen -q revoke C-1
 expect "revoke again: nothing happens" 0 '^before'
+run certgen -q --json revoke C-1
+expect "revoke --json" 0 '^[{]"v":1,"event":"revoke","outcome":"before","name":"C-1"'
 run certgen -q revoke SO-999999
 expect "revoke the unknown" 1 'no certificate with this name'
 run $CG crl --out crl.pem
 expect "crl" 0
+run $CG --json crl --out crl.pem
+expect "crl --json" 0 '"file":"crl.pem"'
 check "openssl verifies the list" openssl crl -in crl.pem -noout -CAfile ca/ca.crt
 cat ca/ca.crt crl.pem >bundle.pem
 check "openssl refuses the revoked one" sh -c '! openssl verify -crl_check -CAfile bundle.pem signed/C-1.crt'
@@ -249,6 +284,10 @@ for cloud in azure rainmaker mosquitto; do
 done
 check "packs name devices only" sh -c '! grep -q "broker.local\|0123456789abcdef" rainmaker/node_certs.csv && grep -q C-2 rainmaker/node_certs.csv'
 check "packs leave out the revoked" sh -c '! grep -q "^.C-1" rainmaker/node_certs.csv'
+run $CG --json register azure
+check "register --json: an object a line" test "$(grep -c '^{"v":1,"event":"file","file":"azure/' "$T/stdout")" -eq 3
+run $CG register azure --code ""
+expect "register: an empty code" 2 '--code is empty'
 run $CG register gcp
 expect "register elsewhere" 2
 port=$((20000 + $$ % 20000))
@@ -264,6 +303,8 @@ wait $server 2>/dev/null
 expect "fetch from openssl s_server -WWW" 0 'ready to be embedded'
 same "the first is the server's" <(openssl x509 -in bench/update_cert.pem) fetched/127.0.0.1-1.pem
 check "the last is the root" sh -c 'openssl x509 -in fetched/127.0.0.1-ca.pem -noout -subject | grep -q Root'
+run certgen fetch "127.0.0.1:99999"
+expect "fetch: a port that is none" 2 '65535'
 run certgen fetch "127.0.0.1:1"
 expect "fetch where nobody listens" 3 'cannot connect'
 
