@@ -101,7 +101,12 @@ int cmd_write_flash_status(int argc, char **argv)
         (void)argc;
         if (bytes < 1 || bytes > 3)
                 return usage_error("--bytes: 1, 2 or 3");
-        if ((status = parse_u32("value", argv[0], &value)) != 0 || (status = session_open(&l)) != 0)
+        if ((status = parse_u32("value", argv[0], &value)) != 0)
+                return status;
+        /* what is cut off could lock the chip */
+        if (value >> (bytes * 8))
+                return usage_error("value: 0x%x is more than %d bytes", value, (int)bytes);
+        if ((status = session_open(&l)) != 0)
                 return status;
         return session_close(l, set_status(l, value));
 }

@@ -152,6 +152,17 @@ static const char *memory_path(void)
         return path[0] ? path : NULL;
 }
 
+static int leave_how(enum loader_after *after)
+{
+        static const char *const words[] = { "hard-reset", "soft-reset", "no-reset|no-reset-stub",
+                                             "watchdog-reset", NULL };
+        int i = 0;
+        const int status = g.after ? word_of("after", g.after, words, &i) : 0;
+
+        *after = (enum loader_after)i;
+        return status;
+}
+
 int session_open(struct loader **l)
 {
         static const char *const befores[] = { "default-reset", "usb-reset", "no-reset",
@@ -163,13 +174,15 @@ int session_open(struct loader **l)
                 .stub = g.no_stub ? NULL : g.stub,
         };
         struct diag d = { 0 };
+        enum loader_after after;
         int before = 0;
         int rc;
 
         if (g.baud < 0 || g.baud > 20000000 || g.attempts < 0 || g.attempts > 1000000)
                 return usage_error("--baud or --connect-attempts: out of range");
         if ((rc = session_chip(&cfg.chip)) != 0 ||
-            (g.before && (rc = word_of("before", g.before, befores, &before)) != 0))
+            (g.before && (rc = word_of("before", g.before, befores, &before)) != 0) ||
+            (rc = leave_how(&after)) != 0)
                 return rc;
         if ((rc = session_port(&cfg.port)) != 0)
                 return rc;
@@ -184,17 +197,12 @@ int session_open(struct loader **l)
 
 int session_close(struct loader *l, int status)
 {
-        static const char *const words[] = { "hard-reset", "soft-reset", "no-reset|no-reset-stub",
-                                             "watchdog-reset", NULL };
+        enum loader_after after;
         struct diag d = { 0 };
-        int after = 0;
 
         progress_clear();
-        if (g.after && word_of("after", g.after, words, &after) != 0) {
-                loader_close(l, LOADER_STAY, NULL);
-                return STATUS_USAGE;
-        }
-        if (loader_close(l, (enum loader_after)after, &d) < 0 && status == STATUS_DONE)
+        leave_how(&after); /* session_open took it */
+        if (loader_close(l, after, &d) < 0 && status == STATUS_DONE)
                 return fail(g.port, &d);
         return status;
 }

@@ -19,6 +19,12 @@ run flasher --chip esp99 chip-id
 expect "unknown chip" 2 'none of esp8266, esp32'
 run flasher --before somehow -p /dev/null chip-id
 expect "--before" 2 'not known'
+run flasher --after somehow -p /dev/null chip-id
+expect "--after, before anything is done" 2 'not known'
+run flasher write-flash-status 0x10000 -p /dev/null
+expect "a status value of more bytes than are written" 2 'more than 2 bytes'
+run flasher write-flash-status --bytes 3 0xffffff -p /dev/null
+expect "three bytes are taken" 1 'not a serial port'
 run flasher erase-region 0x1001 0x1000 -p /dev/null
 expect "a region that is no sectors" 2 'multiples of 4096'
 run flasher read-mem 0 -p /dev/null
