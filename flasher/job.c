@@ -87,14 +87,14 @@ int job_patch(const struct job *j, const struct chip *c, struct job_file *f, uin
         struct diag d = { 0 };
         int rc;
 
+        if (!keeps(j->flash_mode) && (mode = flash_mode_code(j->flash_mode)) < 0)
+                return usage_error("--flash-mode: '%s' is none of qio, qout, dio, dout",
+                                   j->flash_mode);
         if (f->offset != c->boot_offset ||
             (keeps(j->flash_mode) && keeps(j->flash_freq) && keeps(size)))
                 return 0;
         if (size && !strcmp(size, "detect"))
                 size = detected ? flash_size_text(detected) : "keep";
-        if (!keeps(j->flash_mode) && (mode = flash_mode_code(j->flash_mode)) < 0)
-                return usage_error("--flash-mode: '%s' is none of qio, qout, dio, dout",
-                                   j->flash_mode);
         if (!keeps(j->flash_freq) && (freq = chip_freq_code(c, j->flash_freq)) < 0)
                 return usage_error("--flash-freq: the %s has no '%s'", c->name, j->flash_freq);
         if (!keeps(size) && (code = chip_size_code(c, size)) < 0)

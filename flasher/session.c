@@ -104,6 +104,8 @@ int session_port(const char **port)
                 *port = getenv("ESPTOOL_PORT");
         if (!*port)
                 *port = getenv("ESPPORT");
+        if (*port && !**port)
+                return usage_error("the port that was given has an empty name");
         if (*port)
                 return 0;
         if (ports_list(found, sizeof found / sizeof found[0], &n, &d) < 0)

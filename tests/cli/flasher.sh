@@ -43,6 +43,10 @@ run flasher -p "$T/none" write app=/dev/null
 expect "nor by label" 1 '/dev/null: is empty'
 run flasher -p /dev/null chip-id
 expect "/dev/null is no port" 1 'not a serial port'
+run flasher -p "" chip-id
+expect "a port without a name" 2 'empty name'
+run flasher --chip esp32c3 merge-bin -o "$T/m" --flash-mode fast 0x10000 "$img"
+expect "a flash mode that is none, and no bootloader" 2 "'fast' is none of"
 run flasher -p "$T/none" chip-id
 expect "no such port" 3 'plug the board in'
 
