@@ -110,16 +110,34 @@ static int convert_file(const char *from, const char *path, const char *form, st
 
 /* As the workshop's conv_pem_to_der.sh: what its NVS partition takes for P11_Key, P11_Cert and
  * P11_CSK. */
-static int convert_freertos(struct diag *d)
+static const char *const freertos_files[][2] = { { "privatekey.pem", "privatekey.der" },
+                                                 { "cert.pem", "cert.der" },
+                                                 { "ecdsasigner.crt", "csk.der" } };
+
+/* All three can be read: else none is converted. */
+static int freertos_complete(struct diag *d)
 {
-        static const char *const files[][2] = { { "privatekey.pem", "privatekey.der" },
-                                                { "cert.pem", "cert.der" },
-                                                { "ecdsasigner.crt", "csk.der" } };
         int rc = 0;
 
         for (size_t i = 0; i < 3 && rc == 0; i++) {
-                char *from = path_join(freertos, files[i][0]);
-                char *path = path_join(freertos, files[i][1]);
+                char *from = path_join(freertos, freertos_files[i][0]);
+                struct blob b = { 0 };
+
+                rc = from ? file_load(from, FILE_LIMIT_KEY, &b, d)
+                          : diag_set(d, E_NOMEM, "no memory");
+                blob_free_secret(&b);
+                free(from);
+        }
+        return rc;
+}
+
+static int convert_freertos(struct diag *d)
+{
+        int rc = freertos_complete(d);
+
+        for (size_t i = 0; i < 3 && rc == 0; i++) {
+                char *from = path_join(freertos, freertos_files[i][0]);
+                char *path = path_join(freertos, freertos_files[i][1]);
 
                 rc = from && path ? convert_file(from, path, "der", d)
                                   : diag_set(d, E_NOMEM, "no memory");

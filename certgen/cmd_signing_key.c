@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -77,8 +78,9 @@ int cmd_signing_key(int argc, char **argv)
         }
         if ((rc = key_generate(type, &own, &d)) == 0 &&
             (rc = key_encode(own, form, NULL, &pem, &d)) == 0 &&
-            (rc = file_save(argv[0], pem.data, pem.len, FILE_SECRET, &d)) == 0 && cert_path)
-                rc = code_cert(own, &d);
+            (rc = file_save_new(argv[0], pem.data, pem.len, FILE_SECRET, &d)) == 0 && cert_path &&
+            (rc = code_cert(own, &d)) < 0)
+                unlink(argv[0]); /* only just made, and in the way of the next run */
         EVP_PKEY_free(own);
         blob_free_secret(&pem);
         if (rc < 0)

@@ -228,6 +228,13 @@ run certgen convert --freertos fr
 expect "the three files of the FreeRTOS script" 0 'csk.der'
 check "they are what openssl makes" sh -c 'openssl x509 -in fr/ecdsasigner.crt -outform der | cmp - fr/csk.der'
 check "privatekey.der is secret" test "$(stat -c %a fr/privatekey.der)" = 600
+mkdir part && cp dev/P-1.key part/privatekey.pem && cp dev/P-1.crt part/cert.pem
+run certgen convert --freertos part
+expect "one of the three is missing" 1 'part/ecdsasigner.crt'
+check "then none is converted" test ! -e part/privatekey.der
+run certgen signing-key sk0.pem --cert nowhere/sk0.crt
+expect "signing-key: its certificate cannot be written" 1 'nowhere/sk0.crt'
+check "then no key is left, the next run works" certgen signing-key sk0.pem --cert sk0.crt
 run certgen signing-key sk2.pem
 expect "signing-key v2" 0
 check "signing-key v2 is RSA-3072" sh -c 'openssl rsa -in sk2.pem -noout -text 2>/dev/null | grep -q "3072 bit"'
