@@ -164,7 +164,7 @@ void print_device(const struct issue_device *dev)
 
         if (!common.json) {
                 printf("%s\t%s\t%s\t%s\t%s\n", fresh ? "new" : "before", dev->cn, dev->serial,
-                       dev->cert_path, dev->key_path);
+                       dev->cert_path, key ? key : "-");
                 return;
         }
         json_open(&w, NULL, '{');

@@ -172,6 +172,7 @@ run certgen --json csr --cn F-2 --key-file F-2.key --out folder
 expect "csr --json" 0 '^[{]"v":1,"event":"file","file":"folder/F-2.csr"[}]$'
 run $CG sign folder --out signed
 expect "sign finds what csr put there" 0 '^new.F-2'
+expect "sign names no key file: the key is not here" 0 'F-2.crt.-$'
 check "the request is named after its device" test -s folder/F-1.csr
 check "no file beside it" test "$(ls folder | tr '\n' ' ')" = "F-1.csr F-2.csr "
 for command in device csr sign ca; do
