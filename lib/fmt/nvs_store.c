@@ -127,6 +127,7 @@ int nvs_store_open(struct nvs_store *s, const char *ns, bool create)
         struct nvs_place at;
         unsigned index = 1;
         int rc = nvs_query_init(&q, 0, NVS_U8, ns);
+        int writable;
 
         if (rc == 0)
                 rc = nvs_pages_find(s, &q, &at);
@@ -134,7 +135,17 @@ int nvs_store_open(struct nvs_store *s, const char *ns, bool create)
                 return at.entry[NVS_ENT_DATA];
         if ((rc < 0 && rc != -E_NOTFOUND) || !create)
                 return rc < 0 ? rc : -E_NOTFOUND;
-        if ((rc = nvs_store_writable(s)) < 0)
+        if ((writable = nvs_store_writable(s)) < 0)
+                return writable;
+        /* an index that no writer gives, under this name, would hide the new entry from the next
+         * mount */
+        while (rc == 0) {
+                if ((rc = nvs_store_drop(s, &at)) == 0)
+                        rc = nvs_pages_find(s, &q, &at);
+                if (rc == 0 && is_namespace(at.entry))
+                        return at.entry[NVS_ENT_DATA];
+        }
+        if (rc != -E_NOTFOUND)
                 return rc;
         while (index <= NVS_NS_MAX && ns_used(s, index))
                 index++;
