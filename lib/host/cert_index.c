@@ -28,6 +28,7 @@ enum statement {
         Q_RECORD,
         Q_RELEASE,
         Q_BY_KEY,
+        Q_WITHDRAWN,
         Q_COUNT
 };
 
@@ -64,6 +65,8 @@ static const char *const queries[Q_COUNT] = {
                      "owner = ?6",
         [Q_RELEASE] = "DELETE FROM cert WHERE id = ?1 AND state = 0 AND owner = ?2",
         [Q_BY_KEY] = "SELECT cn FROM cert WHERE key_id = ?1",
+        [Q_WITHDRAWN] =
+                "SELECT reason FROM cert WHERE cn = ?1 AND state = 2 ORDER BY id DESC LIMIT 1",
 };
 
 struct cert_index {
@@ -369,6 +372,29 @@ static int find_cn(struct cert_index *ix, struct cert_claim *c, bool reissue, st
         return rc;
 }
 
+/*
+ * Was the last certificate of this name taken back by hand? Then a batch that is repeated must not
+ * hand out another one. What a reissue replaced does not count: it may have been interrupted.
+ */
+static int withdrawn(struct cert_index *ix, const struct cert_claim *c, struct diag *d)
+{
+        sqlite3_stmt *s = ix->q[Q_WITHDRAWN];
+        int rc = 0;
+        int e;
+
+        sqlite3_bind_text(s, 1, c->cn, -1, SQLITE_STATIC);
+        e = sqlite3_step(s);
+        if (e == SQLITE_ROW && sqlite3_column_int(s, 0) != REASON_SUPERSEDED)
+                rc = diag_set(d, E_EXISTS,
+                              "%.64s: its certificate was revoked; --reissue makes a new one",
+                              c->cn);
+        else if (e != SQLITE_ROW && e != SQLITE_DONE)
+                rc = db_fail(ix, d);
+        sqlite3_reset(s);
+        sqlite3_clear_bindings(s);
+        return rc;
+}
+
 static int claim_one(struct cert_index *ix, struct cert_claim *c, bool reissue, struct diag *d)
 {
         struct known k;
@@ -376,6 +402,8 @@ static int claim_one(struct cert_index *ix, struct cert_claim *c, bool reissue, 
         int rc = find_cn(ix, c, reissue, &k, d);
 
         if (rc < 0 || c->state == CLAIM_ISSUED)
+                return rc;
+        if (k.state == -1 && !reissue && (rc = withdrawn(ix, c, d)) < 0)
                 return rc;
         good = is_good(ix, &k);
         if (good && (rc = supersede(ix, c->row, d)) < 0)

@@ -251,6 +251,8 @@ run certgen -q revoke C-1
 expect "revoke again: nothing happens" 0 '^before'
 run certgen -q --json revoke C-1
 expect "revoke --json" 0 '^[{]"v":1,"event":"revoke","outcome":"before","name":"C-1"'
+run $CG device --cn C-1 --out again
+expect "the revoked device gets no other certificate by asking" 1 'was revoked; --reissue'
 run certgen -q revoke SO-999999
 expect "revoke the unknown" 1 'no certificate with this name'
 run $CG crl --out crl.pem

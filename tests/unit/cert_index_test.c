@@ -209,6 +209,9 @@ static void test_reissue_revoke_list(void **state)
         hex_encode(d.serial, sizeof d.serial, hex);
         assert_string_equal(serial, hex);
         assert_int_equal(cert_index_revoke(f->b, hex, 1, NULL, NULL), 1);
+        /* taken back by hand: no other one without saying so */
+        c = (struct cert_claim){ .cn = "V-1", .state = CLAIM_BUSY };
+        assert_int_equal(cert_index_claim(f->a, &c, 1, false, NULL), -E_EXISTS);
         assert_int_equal(cert_index_revoke(f->b, "V-9", 1, NULL, NULL), -E_NOTFOUND);
         assert_int_equal(cert_index_each(f->b, true, count_one, &n, NULL), 0);
         assert_int_equal(n, 2);
