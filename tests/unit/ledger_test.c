@@ -1,0 +1,438 @@
+/* The ledger on SQLite: who gets which identity, what a unit may become, and what is told of it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "host/ledger.h"
+
+struct fixture {
+        char dir[64];
+        char path[96];
+        struct ledger *a, *b; /* two stations */
+};
+
+static struct ledger *station(const char *path, const char *name, bool create)
+{
+        const struct ledger_config cfg = {
+                .url = path, .station = name, .operator= "ada", .create = create
+        };
+        struct ledger *l;
+        struct diag d = { 0 };
+
+        if (ledger_open(&cfg, &l, &d) < 0)
+                fail_msg("%s", d.text);
+        return l;
+}
+
+static int setup(void **state)
+{
+        struct fixture *f = calloc(1, sizeof *f);
+
+        strcpy(f->dir, "/tmp/fctry-ledger.XXXXXX");
+        assert_non_null(mkdtemp(f->dir));
+        snprintf(f->path, sizeof f->path, "%s/line.ledger", f->dir);
+        f->a = station(f->path, "A", true);
+        f->b = station(f->path, "B", false);
+        *state = f;
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        static const char *const behind[] = { "", "-wal", "-shm" };
+        struct fixture *f = *state;
+        char path[160];
+
+        ledger_close(f->a);
+        ledger_close(f->b);
+        for (size_t i = 0; i < sizeof behind / sizeof *behind; i++) {
+                snprintf(path, sizeof path, "%s%s", f->path, behind[i]);
+                unlink(path);
+        }
+        rmdir(f->dir);
+        free(f);
+        return 0;
+}
+
+static void counter(struct ledger *l, int64_t last)
+{
+        const struct ledger_batch b = {
+                .name = "november", .template = "SO-%06u", .first = 17, .last = last
+        };
+
+        assert_in_range(ledger_batch_define(l, &b, NULL), 0, 1);
+}
+
+static int claim(struct ledger *l, const char *mac, struct ledger_claim *c)
+{
+        *c = (struct ledger_claim){ .batch = "november", .mac = mac, .slot = "1-2" };
+        return ledger_claim(l, c, NULL);
+}
+
+/* From claim to the end. */
+static void pass(struct ledger *l, struct ledger_unit *u)
+{
+        assert_int_equal(ledger_step(l, u, LEDGER_MADE, NULL), 0);
+        assert_int_equal(ledger_step(l, u, LEDGER_FLASHED, NULL), 0);
+        assert_int_equal(ledger_step(l, u, LEDGER_VERIFIED, NULL), 0);
+        assert_int_equal(ledger_finish(l, u, NULL, NULL, NULL), 0);
+}
+
+static void test_counter(void **state)
+{
+        struct fixture *f = *state;
+        struct ledger_claim c;
+
+        counter(f->a, 18);
+        counter(f->b, 18); /* says the same */
+        assert_int_equal(claim(f->a, "02:00:00:00:00:01", &c), 0);
+        assert_string_equal(c.unit.serial, "SO-000017");
+        assert_false(c.again);
+        assert_int_equal(c.unit.attempt, 1);
+        assert_int_equal(claim(f->b, "020000000002", &c), 0);
+        assert_string_equal(c.unit.serial, "SO-000018");
+        assert_string_equal(c.unit.mac, "02:00:00:00:00:02");
+        assert_string_equal(c.unit.station, "B");
+        assert_int_equal(claim(f->b, "02:00:00:00:00:03", &c), -E_NOTFOUND);
+        assert_int_equal(claim(f->a, "02-00-00-00-00-02", &c), 0);
+        assert_string_equal(c.unit.serial, "SO-000018");
+        assert_true(c.again);
+        assert_int_equal(c.unit.attempt, 2);
+        assert_int_equal(claim(f->a, "02:00:00:00:00", &c), -E_SYNTAX);
+        assert_int_equal(claim(f->a, "02:00:00:00:00:0g", &c), -E_SYNTAX);
+}
+
+static void test_batches(void **state)
+{
+        struct fixture *f = *state;
+        const struct ledger_batch other = { .name = "november",
+                                            .template = "SO-%05u",
+                                            .first = 17 };
+        const struct ledger_batch clash = { .name = "clash", .template = "SO-%06u", .first = 17 };
+        const struct ledger_batch bad[] = {
+                { .name = "x", .template = "SO" },
+                { .name = "x", .template = "%u%u" },
+                { .name = "x", .template = "%s" },
+                { .name = "x", .template = "SO %u" },
+                { .name = "", .template = "SO-%u" },
+                { .name = "x", .template = "%u", .first = 5, .last = 4 },
+                { .name = "x", .template = "%065u" },
+        };
+        struct ledger_claim c;
+
+        counter(f->a, 0);
+        assert_int_equal(ledger_batch_define(f->a, &other, NULL), -E_EXISTS);
+        for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+                assert_true(ledger_batch_define(f->a, &bad[i], NULL) < 0);
+        assert_int_equal(claim(f->a, "02:00:00:00:00:01", &c), 0);
+        /* another counter comes to a serial number that is taken: no one gets it */
+        assert_int_equal(ledger_batch_define(f->a, &clash, NULL), 0);
+        c = (struct ledger_claim){ .batch = "clash", .mac = "02:00:00:00:00:02" };
+        assert_int_equal(ledger_claim(f->a, &c, NULL), -E_EXISTS);
+        /* a board of another batch keeps its identity, if that is wanted */
+        c = (struct ledger_claim){ .batch = "clash", .mac = "02:00:00:00:00:01" };
+        assert_int_equal(ledger_claim(f->a, &c, NULL), -E_EXISTS);
+        c = (struct ledger_claim){ .batch = "clash",
+                                   .mac = "02:00:00:00:00:01",
+                                   .any_batch = true };
+        assert_int_equal(ledger_claim(f->a, &c, NULL), 0);
+        assert_string_equal(c.unit.serial, "SO-000017");
+        assert_string_equal(c.unit.batch, "november");
+        c = (struct ledger_claim){ .batch = "none", .mac = "02:00:00:00:00:09" };
+        assert_int_equal(ledger_claim(f->a, &c, NULL), -E_NOTFOUND);
+}
+
+static void test_way_of_a_unit(void **state)
+{
+        static const uint8_t sum[32] = { 0xab };
+        struct fixture *f = *state;
+        struct ledger_claim c;
+        struct ledger_unit *u = &c.unit;
+        struct ledger_unit seen;
+
+        counter(f->a, 0);
+        assert_int_equal(claim(f->a, "02:00:00:00:00:01", &c), 0);
+        assert_int_equal(ledger_finish(f->a, u, NULL, NULL, NULL), -E_STATE); /* not verified */
+        strcpy(u->cert_serial, "4a01");
+        assert_int_equal(ledger_phase_add(u, "make", 7), 0);
+        assert_int_equal(ledger_step(f->a, u, LEDGER_MADE, NULL), 0);
+        assert_int_equal(ledger_image_add(u, "app", sum), 0);
+        assert_int_equal(ledger_phase_add(u, "write", 1200), 0);
+        assert_int_equal(ledger_step(f->a, u, LEDGER_FLASHED, NULL), 0);
+        assert_int_equal(ledger_step(f->a, u, LEDGER_FLASHED, NULL), 0); /* the same again */
+        assert_int_equal(ledger_step(f->a, u, LEDGER_MADE, NULL), -E_STATE);
+        assert_int_equal(ledger_step(f->a, u, LEDGER_PASSED, NULL), -E_INVAL);
+        strcpy(u->firmware, "1.4.0");
+        assert_int_equal(ledger_step(f->a, u, LEDGER_VERIFIED, NULL), 0);
+        u->cycle_ms = 5200;
+        assert_int_equal(ledger_finish(f->a, u, NULL, NULL, NULL), 0);
+        assert_int_equal(ledger_finish(f->a, u, NULL, NULL, NULL), 0); /* repeated */
+        assert_int_equal(ledger_finish(f->a, u, "link", NULL, NULL), -E_STATE);
+        assert_int_equal(ledger_find(f->b, "02:00:00:00:00:01", &seen, NULL), 0);
+        assert_int_equal(seen.state, LEDGER_PASSED);
+        assert_string_equal(seen.cert_serial, "4a01");
+        assert_string_equal(seen.phases, "make=7 write=1200");
+        assert_string_equal(seen.firmware, "1.4.0");
+        assert_int_equal(strncmp(seen.images, "app=ab00", 8), 0);
+        assert_int_equal(seen.cycle_ms, 5200);
+        assert_int_equal(strlen(seen.ended_at), 24);
+        assert_memory_equal(&seen, u, sizeof seen);
+}
+
+static void test_passed_and_rework(void **state)
+{
+        struct fixture *f = *state;
+        struct ledger_claim c;
+        struct ledger_unit u;
+
+        counter(f->a, 0);
+        assert_int_equal(claim(f->a, "02:00:00:00:00:01", &c), 0);
+        assert_int_equal(ledger_rework(f->a, "SO-000017", "no", &u, NULL), -E_STATE);
+        pass(f->a, &c.unit);
+        assert_int_equal(claim(f->b, "02:00:00:00:00:01", &c), -E_STATE);
+        assert_true(c.passed);
+        assert_string_equal(c.unit.serial, "SO-000017");
+        assert_int_equal(ledger_rework(f->a, "SO-000017", "LED dark", &u, NULL), 0);
+        assert_int_equal(ledger_rework(f->a, "SO-000017", "LED dark", &u, NULL), 0);
+        assert_int_equal(claim(f->b, "02:00:00:00:00:01", &c), 0);
+        assert_true(c.again);
+        assert_string_equal(c.unit.serial, "SO-000017");
+        assert_int_equal(c.unit.attempt, 2);
+        assert_int_equal(ledger_finish(f->b, &c.unit, "selftest", "no\ttoken\xff", NULL), 0);
+        assert_string_equal(c.unit.note, "no token?");
+        assert_int_equal(claim(f->b, "02:00:00:00:00:01", &c), 0); /* failed: needs no word */
+        assert_int_equal(c.unit.attempt, 3);
+        assert_string_equal(c.unit.note, "");
+        pass(f->b, &c.unit);
+        c = (struct ledger_claim){ .batch = "november",
+                                   .mac = "02:00:00:00:00:01",
+                                   .rework = true };
+        assert_int_equal(ledger_claim(f->a, &c, NULL), 0);
+        assert_int_equal(c.unit.attempt, 4);
+}
+
+/* A station that hung comes back after another one has claimed the unit. */
+static void test_stale_attempt(void **state)
+{
+        struct fixture *f = *state;
+        struct ledger_claim a, b;
+
+        counter(f->a, 0);
+        assert_int_equal(claim(f->a, "02:00:00:00:00:01", &a), 0);
+        assert_int_equal(claim(f->b, "02:00:00:00:00:01", &b), 0);
+        assert_int_equal(ledger_step(f->a, &a.unit, LEDGER_MADE, NULL), -E_STATE);
+        assert_int_equal(ledger_finish(f->a, &a.unit, "link", NULL, NULL), -E_STATE);
+        pass(f->b, &b.unit);
+}
+
+/* The same call again, as after a lost answer: one attempt. */
+static void test_token(void **state)
+{
+        struct fixture *f = *state;
+        struct ledger_claim c;
+
+        counter(f->a, 0);
+        assert_int_equal(claim(f->a, "02:00:00:00:00:01", &c), 0);
+        assert_int_equal(ledger_claim(f->a, &c, NULL), 0);
+        assert_int_equal(c.unit.attempt, 1);
+        assert_string_equal(c.unit.serial, "SO-000017");
+}
+
+static void test_scrap(void **state)
+{
+        struct fixture *f = *state;
+        struct ledger_claim c;
+        struct ledger_unit u;
+
+        counter(f->a, 0);
+        assert_int_equal(claim(f->a, "02:00:00:00:00:01", &c), 0);
+        assert_int_equal(ledger_scrap(f->a, "SO-000017", "burnt", false, &u, NULL), 0);
+        assert_int_equal(ledger_scrap(f->a, "SO-000017", "burnt", false, &u, NULL), 1);
+        assert_int_equal(u.state, LEDGER_SCRAPPED);
+        assert_int_equal(ledger_step(f->a, &c.unit, LEDGER_MADE, NULL), -E_STATE);
+        assert_int_equal(ledger_rework(f->a, "SO-000017", "", &u, NULL), -E_STATE);
+        assert_int_equal(claim(f->a, "02:00:00:00:00:01", &c), -E_STATE); /* the board too */
+        assert_false(c.passed);
+        /* its board is good after all: another identity, never the burnt one */
+        assert_int_equal(ledger_scrap(f->a, "SO-000017", NULL, true, &u, NULL), 1);
+        assert_string_equal(u.note, "burnt");
+        assert_int_equal(claim(f->a, "02:00:00:00:00:01", &c), 0);
+        assert_string_equal(c.unit.serial, "SO-000018");
+        assert_int_equal(ledger_find(f->a, "02:00:00:00:00:01", &u, NULL), 0);
+        assert_string_equal(u.serial, "SO-000018");
+        assert_int_equal(ledger_revoked(f->a, &u, NULL), 0);
+        assert_string_equal(u.cert_state, "revoked");
+        assert_int_equal(ledger_scrap(f->a, "SO-999999", NULL, true, &u, NULL), -E_NOTFOUND);
+}
+
+static void test_pool(void **state)
+{
+        static const struct ledger_identity rows[] = {
+                { .serial = "P-1", .service = "PROV_1" },
+                { .serial = "P-2", .mac = "02:00:00:00:00:22" },
+                { .serial = "P-3", .cert_serial = "33", .files = "devices/P-3" },
+        };
+        static const struct ledger_identity other = { .serial = "P-1", .service = "PROV_2" };
+        static const struct ledger_identity twice = { .serial = "P-9", .mac = "020000000022" };
+        static const struct ledger_identity bad[] = { { .serial = "P-4" }, { .serial = "P 5" } };
+        struct fixture *f = *state;
+        struct ledger_import_counts n;
+        struct ledger_claim c;
+        size_t at;
+
+        assert_int_equal(ledger_import(f->a, "november", rows, 3, &n, &at, NULL), 0);
+        assert_int_equal(n.fresh, 3);
+        assert_int_equal(ledger_import(f->b, "november", rows, 3, &n, &at, NULL), 0);
+        assert_int_equal(n.before, 3);
+        assert_int_equal(ledger_import(f->a, "november", &other, 1, &n, &at, NULL), -E_EXISTS);
+        assert_int_equal(ledger_import(f->a, "november", &twice, 1, &n, &at, NULL), -E_EXISTS);
+        assert_int_equal(ledger_import(f->a, "december", rows, 3, &n, &at, NULL), -E_EXISTS);
+        assert_int_equal(ledger_import(f->a, "november", bad, 2, &n, &at, NULL), -E_SYNTAX);
+        assert_int_equal(at, 1);
+        assert_int_equal(claim(f->a, "02:00:00:00:00:01", &c), 0);
+        assert_string_equal(c.unit.serial, "P-1");
+        assert_string_equal(c.unit.service, "PROV_1");
+        assert_int_equal(claim(f->a, "02:00:00:00:00:03", &c), 0);
+        assert_string_equal(c.unit.serial, "P-3"); /* P-2 is another board's */
+        assert_string_equal(c.unit.files, "devices/P-3");
+        assert_int_equal(claim(f->a, "02:00:00:00:00:04", &c), -E_NOTFOUND);
+        assert_int_equal(claim(f->a, "02:00:00:00:00:22", &c), 0);
+        assert_string_equal(c.unit.serial, "P-2");
+        assert_false(c.again);
+}
+
+static int count_unit(void *ctx, const struct ledger_unit *u)
+{
+        (void)u;
+        return ++*(int *)ctx == 5 ? -E_CANCELLED : 0;
+}
+
+static int count_event(void *ctx, const struct ledger_event *e)
+{
+        assert_int_equal(e->seq, ++*(int64_t *)ctx);
+        return 0;
+}
+
+static void test_lists(void **state)
+{
+        struct fixture *f = *state;
+        struct ledger_filter any = { .state = LEDGER_ANY };
+        struct ledger_counts counts;
+        struct ledger_claim c;
+        int64_t seq = 0;
+        int n = 10;
+
+        counter(f->a, 0);
+        for (unsigned i = 0; i < 600; i++) { /* more than two pages */
+                char mac[LEDGER_MAC_LEN];
+
+                snprintf(mac, sizeof mac, "0200000%05x", i);
+                assert_int_equal(claim(i & 1 ? f->a : f->b, mac, &c), 0);
+        }
+        assert_int_equal(ledger_finish(f->b, &c.unit, "verify", NULL, NULL), 0);
+        assert_int_equal(ledger_each(f->a, &any, count_unit, &n, NULL), 600);
+        assert_int_equal(n, 610);
+        n = 0;
+        assert_int_equal(ledger_each(f->a, &any, count_unit, &n, NULL), -E_CANCELLED);
+        any.limit = 300;
+        n = 10;
+        assert_int_equal(ledger_each(f->a, &any, count_unit, &n, NULL), 300);
+        any.station = "A";
+        any.limit = 0;
+        any.newest_first = true;
+        assert_int_equal(ledger_each(f->a, &any, count_unit, &n, NULL), 300);
+        any.state = LEDGER_FAILED;
+        assert_int_equal(ledger_each(f->a, &any, count_unit, &n, NULL), 1);
+        any.failure = "link";
+        assert_int_equal(ledger_each(f->a, &any, count_unit, &n, NULL), 0);
+        any.failure = "verify";
+        any.since = "9999";
+        assert_int_equal(ledger_each(f->a, &any, count_unit, &n, NULL), 0);
+        assert_int_equal(ledger_count(f->a, "november", &counts, NULL), 0);
+        assert_int_equal(counts.state[LEDGER_RESERVED], 599);
+        assert_int_equal(counts.state[LEDGER_FAILED], 1);
+        assert_int_equal(ledger_count(f->a, "other", &counts, NULL), 0);
+        assert_int_equal(counts.state[LEDGER_RESERVED], 0);
+        assert_int_equal(ledger_events(f->a, NULL, count_event, &seq, NULL), 602);
+}
+
+static void test_open(void **state)
+{
+        struct fixture *f = *state;
+        struct ledger_config cfg = { .url = f->path, .read_only = true };
+        struct ledger_claim c;
+        struct ledger_unit u;
+        struct ledger *l;
+
+        counter(f->a, 0);
+        assert_int_equal(claim(f->a, "02:00:00:00:00:01", &c), 0);
+        assert_int_equal(ledger_open(&cfg, &l, NULL), 0);
+        assert_int_equal(ledger_find(l, "SO-000017", &u, NULL), 0);
+        assert_int_equal(claim(l, "02:00:00:00:00:02", &c), -E_PERM);
+        assert_int_equal(ledger_ping(l, NULL), 0);
+        ledger_close(l);
+        cfg.url = "/nonexistent/x";
+        assert_int_equal(ledger_open(&cfg, &l, NULL), -E_NOTFOUND);
+        cfg.url = "mysql://x";
+        assert_int_equal(ledger_open(&cfg, &l, NULL), -E_SYNTAX);
+        cfg.url = "/etc/passwd";
+        assert_int_equal(ledger_open(&cfg, &l, NULL), -E_FORMAT);
+        cfg.url = f->path;
+        cfg.station = "a\nb";
+        assert_int_equal(ledger_open(&cfg, &l, NULL), -E_SYNTAX);
+}
+
+static void test_texts(void **state)
+{
+        struct ledger_unit u = { 0 };
+        uint8_t sum[32] = { 1 };
+        char label[32];
+        int rc = 0;
+
+        (void)state;
+        assert_int_equal(ledger_phase_add(&u, "a b", 1), -E_SYNTAX);
+        assert_int_equal(ledger_phase_add(&u, "", 1), -E_SYNTAX);
+        assert_int_equal(ledger_phase_add(&u, "one", 1), 0);
+        assert_int_equal(ledger_phase_add(&u, "two", 2), 0);
+        assert_int_equal(ledger_phase_add(&u, "two", 3), 0);
+        assert_string_equal(u.phases, "one=1 two=3");
+        assert_int_equal(ledger_phase_add(&u, "one", 4), 0);
+        assert_string_equal(u.phases, "two=3 one=4");
+        for (unsigned i = 0; i < 100 && rc == 0; i++) {
+                snprintf(label, sizeof label, "part%u", i);
+                rc = ledger_image_add(&u, label, sum);
+        }
+        assert_int_equal(rc, -E_NOSPACE);
+        assert_true(strlen(u.images) < sizeof u.images);
+        assert_int_equal(ledger_state_of("passed"), LEDGER_PASSED);
+        assert_int_equal(ledger_state_of("pass"), -1);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                CASE(test_counter),
+                CASE(test_batches),
+                CASE(test_way_of_a_unit),
+                CASE(test_passed_and_rework),
+                CASE(test_stale_attempt),
+                CASE(test_token),
+                CASE(test_scrap),
+                CASE(test_pool),
+                CASE(test_lists),
+                CASE(test_open),
+                cmocka_unit_test(test_texts),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
