@@ -16,7 +16,7 @@ FW_LDFLAGS := -s -Wl,--gc-sections -Wl,--as-needed -Wl,-z,noseparate-code -Wl,--
 FW_LIBS    := -lmosquitto -lcurl -lmicrohttpd -lssl -lcrypto -lmbedx509 -lmbedcrypto -lprotobuf-c
 FW_LIB_SRC := $(wildcard lib/base/*.c lib/fmt/*.c lib/crypt/*.c lib/wire/prov_*.c firmware/core/*.c) \
               lib/host/payload.c lib/host/file.c \
-              $(filter-out %/main.c,$(wildcard firmware/port/linux/*.c))
+              $(filter-out %/main.c,$(wildcard firmware/port/common/*.c firmware/port/linux/*.c))
 FW_LIB     := $(B)/fw/libfirmware.a
 FW_OBJ     := $(patsubst %.c,$(B)/fw/%.o,$(FW_LIB_SRC) firmware/port/linux/main.c \
               $(foreach d,bootloader $(FW_APPS),$(wildcard firmware/$d/*.c)))

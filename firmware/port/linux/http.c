@@ -1,13 +1,11 @@
 /* port.h's HTTPS download: libcurl in the port's own loop. */
 #include <curl/curl.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/err.h"
 #include "base/strf.h"
+#include "firmware/core/http_head.h"
 #include "loop.h"
 
 #define SILENCE_S 30L
@@ -17,10 +15,7 @@ static CURLM *multi;
 static CURL *easy;
 static struct curl_slist *headers;
 static bool head_sent;
-static struct {
-        uint64_t from, total;
-        char etag[PORT_ETAG_MAX];
-} head;
+static struct http_head head;
 
 static void collect(void);
 static void send_head(void);
@@ -118,35 +113,17 @@ static void collect(void)
         }
 }
 
-/* The value of this header, or NULL; in place, without its line end. */
-static const char *value_of(char *line, const char *name)
-{
-        const size_t n = strlen(name);
-
-        if (strncasecmp(line, name, n) != 0 || line[n] != ':')
-                return NULL;
-        line[strcspn(line, "\r\n")] = 0;
-        return line + n + 1 + strspn(line + n + 1, " \t");
-}
-
+/* A field of the head, in place and without its line end. */
 static void take_header(char *line)
 {
-        unsigned long long first, last_byte, total;
-        const char *v;
+        char *colon = strchr(line, ':');
 
+        line[strcspn(line, "\r\n")] = 0;
         if (!strncmp(line, "HTTP/", 5)) { /* of a redirection's target, too */
                 memset(&head, 0, sizeof head);
-        } else if ((v = value_of(line, "ETag")) != NULL) {
-                if (*v == '"' && strlen(v) < sizeof head.etag)
-                        strcpy(head.etag, v);
-        } else if ((v = value_of(line, "Content-Length")) != NULL) {
-                if (!head.total)
-                        head.total = strtoull(v, NULL, 10);
-        } else if ((v = value_of(line, "Content-Range")) != NULL) {
-                if (sscanf(v, "bytes %llu-%llu/%llu", &first, &last_byte, &total) == 3) {
-                        head.from = first;
-                        head.total = total;
-                }
+        } else if (colon) {
+                *colon = 0;
+                http_head_field(&head, line, colon + 1);
         }
 }
 
@@ -165,17 +142,14 @@ static size_t on_header(char *p, size_t size, size_t n, void *ctx)
 
 static void send_head(void)
 {
-        struct port_event ev = { .type = PORT_EV_HTTP_HEAD };
+        struct port_event ev;
         long status = 0;
 
         if (head_sent)
                 return;
         head_sent = true;
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-        ev.http.status = (unsigned)status;
-        ev.http.from = head.from;
-        ev.http.total = head.total;
-        ev.http.etag = *head.etag ? head.etag : NULL;
+        ev = http_head_event(&head, (unsigned)status);
         loop_post(LOOP_HTTP, &ev);
 }
 
