@@ -1,9 +1,13 @@
 # What runs on the virtual board, as the files that an ESP-IDF build makes: `make firmware`.
-# FW_VERSION: version in the app descriptors. FW_OUT: where the files go.
-FW_OUT     ?= $(B)/firmware
-FW_VERSION ?= 1.0.0
-FW_APP     := outlet#   the app in flasher_args.json
+FW_OUT     ?= $(B)/firmware#             where the files go
+FW_VERSION ?= 1.0.0#                     in the app descriptors
+FW_CHIP    ?= esp32c3#                   or esp32
+FW_DRIVER  ?= firmware/core/driver.c#    of the outlet: the one file of your own product
+FW_CONFIG  ?= firmware/outlet/config.h#  of outlet and blink: credentials for bring-up, URLs …
+FW_APP     ?= outlet#                    the app in flasher_args.json
 FW_APPS    := outlet hello blink
+FW_CHIP_ID := $(if $(filter esp32,$(FW_CHIP)),0,5)
+FW_BOOT_AT := $(if $(filter esp32,$(FW_CHIP)),0x1000,0x0)
 FW_TABLE   := samples/outlet/partitions.csv
 FW_FILES   := $(addprefix $(FW_OUT)/,bootloader.bin partition-table.bin ota_data_initial.bin \
               flasher_args.json $(FW_APPS:%=%.bin))
@@ -14,12 +18,13 @@ FW_CFLAGS  = -std=c11 -Ilib -I. $(WARN) $(if $(WERROR),-Werror) -Os -ffunction-s
              -fno-asynchronous-unwind-tables $(HOST_CFLAGS)
 FW_LDFLAGS := -s -Wl,--gc-sections -Wl,--as-needed -Wl,-z,noseparate-code -Wl,--build-id=none
 FW_LIBS    := -lmosquitto -lcurl -lmicrohttpd -lssl -lcrypto -lmbedx509 -lmbedcrypto -lprotobuf-c
-FW_LIB_SRC := $(wildcard lib/base/*.c lib/fmt/*.c lib/crypt/*.c lib/wire/prov_*.c firmware/core/*.c) \
+FW_LIB_SRC := $(wildcard lib/base/*.c lib/fmt/*.c lib/crypt/*.c lib/wire/prov_*.c) lib/wire/selftest.c \
+              $(filter-out %/driver.c,$(wildcard firmware/core/*.c)) \
               lib/host/payload.c lib/host/file.c \
               $(filter-out %/main.c,$(wildcard firmware/port/common/*.c firmware/port/linux/*.c))
 FW_LIB     := $(B)/fw/libfirmware.a
 FW_OBJ     := $(patsubst %.c,$(B)/fw/%.o,$(FW_LIB_SRC) firmware/port/linux/main.c \
-              $(foreach d,bootloader $(FW_APPS),$(wildcard firmware/$d/*.c)))
+              $(wildcard firmware/bootloader/*.c firmware/hello/*.c) firmware/blink/driver.c)
 
 .PHONY: firmware
 firmware: $(FW_FILES)
@@ -43,9 +48,28 @@ $(FW_LIB): $(FW_LIB_SRC:%.c=$(B)/fw/%.o) $(B)/fw/gen/prov.pb-c.o
 	$(call say,AR,$@)
 	$(Q)$(AR) rcs $@ $^
 
-fw_obj = $(patsubst %.c,$(B)/fw/%.o,$(wildcard firmware/$1/*.c))
-$(B)/fw/bootloader.elf: $(call fw_obj,bootloader)
-$(foreach a,$(FW_APPS),$(eval $(B)/fw/$a.elf: $(call fw_obj,$a) $(B)/fw/firmware/port/linux/main.o))
+# The outlet is its main file, with a configuration, and a driver; blink is the same with another
+# driver, bringup (of the tests) with another configuration.
+$(B)/fw/.settings: force
+	@mkdir -p $(@D)
+	@echo '$(FW_CONFIG) $(FW_DRIVER)' | cmp -s - $@ || echo '$(FW_CONFIG) $(FW_DRIVER)' > $@
+FW_MAIN_OBJ := $(B)/fw/outlet.o $(B)/fw/bringup.o
+$(B)/fw/outlet.o: FW_MAIN_CONFIG = $(FW_CONFIG)
+$(B)/fw/bringup.o: FW_MAIN_CONFIG = samples/outlet/bringup.h
+$(FW_MAIN_OBJ): firmware/outlet/outlet.c $(B)/.flags $(B)/fw/.settings
+	$(call say,CC,$@)
+	$(Q)$(CC) $(FW_CFLAGS) -DFW_CONFIG='"$(FW_MAIN_CONFIG)"' -MMD -MP -c $< -o $@
+$(B)/fw/driver.o: $(FW_DRIVER) $(B)/.flags $(B)/fw/.settings
+	$(call say,CC,$@)
+	$(Q)$(CC) $(FW_CFLAGS) -MMD -MP -c $< -o $@
+-include $(FW_MAIN_OBJ:.o=.d) $(B)/fw/driver.d
+
+$(B)/fw/bootloader.elf: $(patsubst %.c,$(B)/fw/%.o,$(wildcard firmware/bootloader/*.c))
+$(foreach a,$(FW_APPS) bringup,$(B)/fw/$a.elf): $(B)/fw/firmware/port/linux/main.o
+$(B)/fw/outlet.elf: $(B)/fw/outlet.o $(B)/fw/driver.o
+$(B)/fw/blink.elf: $(B)/fw/outlet.o $(B)/fw/firmware/blink/driver.o
+$(B)/fw/bringup.elf: $(B)/fw/bringup.o $(B)/fw/driver.o
+$(B)/fw/hello.elf: $(patsubst %.c,$(B)/fw/%.o,$(wildcard firmware/hello/*.c))
 $(B)/fw/%.elf: $(FW_LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(FW_LDFLAGS) $(LDFLAGS) -pthread -o $@ $(filter %.o,$^) $(FW_LIB) $(FW_LIBS)
@@ -55,18 +79,18 @@ $(B)/fw/pack: $(B)/firmware/pack/main.o $(B)/libfctry-host.a $(B)/libfctry-core.
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $(call group,$^) $(BASE_LIBS)
 
-# Packed again when the version is another one.
+# Packed again when version or chip is another one.
 $(FW_OUT)/.version: force
 	@mkdir -p $(@D)
-	@echo '$(FW_VERSION)' | cmp -s - $@ || echo '$(FW_VERSION)' > $@
+	@echo '$(FW_VERSION) $(FW_CHIP) $(FW_APP)' | cmp -s - $@ || echo '$(FW_VERSION) $(FW_CHIP) $(FW_APP)' > $@
 
 $(FW_OUT)/bootloader.bin: $(B)/fw/bootloader.elf $(B)/fw/pack $(FW_OUT)/.version
 	$(call say,PACK,$@)
-	$(Q)$(B)/fw/pack --bootloader --room 0x8000 -o $@ $<
+	$(Q)$(B)/fw/pack --bootloader --chip-id $(FW_CHIP_ID) --room $(if $(filter 0,$(FW_CHIP_ID)),0x7000,0x8000) -o $@ $<
 
 $(FW_APPS:%=$(FW_OUT)/%.bin): $(FW_OUT)/%.bin: $(B)/fw/%.elf $(B)/fw/pack $(FW_OUT)/.version
 	$(call say,PACK,$@)
-	$(Q)$(B)/fw/pack --app-version $(FW_VERSION) --project $* -o $@ $<
+	$(Q)$(B)/fw/pack --app-version $(FW_VERSION) --chip-id $(FW_CHIP_ID) --project $* -o $@ $<
 
 $(FW_OUT)/partition-table.bin: $(FW_TABLE) $(B)/bin/partgen $(FW_OUT)/.version
 	$(call say,TABLE,$@)
@@ -77,4 +101,4 @@ $(FW_OUT)/ota_data_initial.bin: $(FW_OUT)/.version
 	$(Q)head -c 8192 /dev/zero | tr '\0' '\377' > $@
 
 $(FW_OUT)/flasher_args.json: firmware/flasher_args.json $(FW_OUT)/.version
-	$(Q)sed 's/@APP@/$(FW_APP)/' $< > $@
+	$(Q)sed 's/@APP@/$(FW_APP)/; s/@CHIP@/$(FW_CHIP)/; s/@BOOT@/$(FW_BOOT_AT)/' $< > $@

@@ -15,8 +15,11 @@ $(FAKE_LIB): $(FAKE_OBJ)
 $(B)/tests/%: $(B)/tests/unit/%.o $(FAKE_LIB) $(OUTLET_LIB) $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $(call group,$^) $(call pc_libs,cmocka $(UNIT_PC) $(BASE_PC)) $(UNIT_LIBS) $(BASE_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $(call group,$(filter %.o,$^) $(filter %.a,$^)) $(call pc_libs,cmocka $(UNIT_PC) $(BASE_PC)) $(UNIT_LIBS) $(BASE_LIBS)
 -include $(UNIT_TESTS:%.c=$(B)/%.d)
+# Before the archives, so that theirs are not taken.
+$(B)/tests/blink_test: $(B)/firmware/blink/driver.o
+-include $(B)/firmware/blink/driver.d
 
 # Programs that only tests start: tests/tools/NAME.c.
 TEST_TOOLS := $(patsubst tests/tools/%.c,$(B)/tests/%,$(wildcard tests/tools/*.c))
@@ -35,7 +38,7 @@ check: deps
 	@$(MAKE) --no-print-directory check-run
 
 .PHONY: check-build
-check-build: all $(UNIT_BINS) $(TEST_TOOLS) $(REPLAY_BINS)
+check-build: all $(UNIT_BINS) $(TEST_TOOLS) $(REPLAY_BINS) $(B)/fw/bringup.elf
 
 check-run:
 	@BIN=$(abspath $(B))/bin O=$(abspath $(B)) SAN='$(SAN)' MAKE='$(MAKE)' CC='$(CC)' bash tests/run \

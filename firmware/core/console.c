@@ -9,13 +9,14 @@
 #include "base/strf.h"
 #include "firmware/core/driver.h"
 #include "firmware/core/outlet_config.h"
+#include "wire/selftest.h"
 
 #define LOCK_KEY "locked"
 
 static void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static void print(const char *fmt, ...)
 {
-        char line[384];
+        char line[SELFTEST_MAX + 2];
         va_list ap;
         size_t n;
 
@@ -201,31 +202,38 @@ static int store_cert(struct console *c)
         return rc;
 }
 
+static const char *cert_result(const struct identity *id)
+{
+        if (!id->layout)
+                return "missing";
+        if (!id->complete || port_key_matches(id->item[IDENTITY_KEY], id->item[IDENTITY_CERT]) < 0)
+                return "bad";
+        return "ok";
+}
+
 bool console_token(struct console *c)
 {
-        const struct identity *id = c->id;
-        const char *nvs = c->nvs < 0 ? "bad" : "ok";
-        const char *fctry = id->fctry == -E_NOTFOUND ? "missing" : id->fctry < 0 ? "bad" : "ok";
-        const char *cert = "ok";
-        const char *output = driver_healthy() ? "ok" : "bad";
-        const char *button = port_gpio_read(driver_button_pin(port_chip())) ? "ok" : "pressed";
-        char mac[13];
-        bool pass;
+        const int fctry = c->id->fctry;
+        struct selftest_writer w;
+        struct driver_check check;
+        char text[13];
 
-        if (!id->layout)
-                cert = "missing";
-        else if (!id->complete ||
-                 port_key_matches(id->item[IDENTITY_KEY], id->item[IDENTITY_CERT]) < 0)
-                cert = "bad";
-        mac_text(mac);
-        pass = strcmp(nvs, "ok") == 0 && strcmp(fctry, "ok") == 0 && strcmp(cert, "ok") == 0 &&
-               strcmp(output, "ok") == 0 && strcmp(button, "ok") == 0;
-        print(CONSOLE_TOKEN " %s version=%s project=%s chip=%u mac=%s serial=%s nvs=%s fctry=%s "
-                            "cert=%s output=%s button=%s slot=%s",
-              pass ? "PASS" : "FAIL", port_version(), port_project(), (unsigned)port_chip(), mac,
-              id->serial, nvs, fctry, cert, output, button,
-              port_ota_state() == PORT_OTA_PENDING ? "pending" : "valid");
-        return pass;
+        selftest_begin(&w);
+        selftest_fact(&w, "version", port_version());
+        selftest_fact(&w, "project", port_project());
+        (void)strf(text, sizeof text, "%u", (unsigned)port_chip());
+        selftest_fact(&w, "chip", text);
+        mac_text(text);
+        selftest_fact(&w, "mac", text);
+        selftest_fact(&w, "serial", c->id->serial);
+        selftest_fact(&w, "slot", port_ota_state() == PORT_OTA_PENDING ? "pending" : "valid");
+        selftest_check(&w, "nvs", c->nvs < 0 ? "bad" : "ok");
+        selftest_check(&w, "fctry", fctry == -E_NOTFOUND ? "missing" : fctry < 0 ? "bad" : "ok");
+        selftest_check(&w, "cert", cert_result(c->id));
+        for (unsigned i = 0; driver_check(i, &check); i++)
+                selftest_check(&w, check.name, check.result);
+        print("%s", selftest_end(&w));
+        return w.pass;
 }
 
 static int cmd_selftest(struct console *c, const char *arg)

@@ -11,7 +11,7 @@
  *                       stored as serial_no where there is none
  *   cert                the lines that follow, up to END CERTIFICATE, are the certificate for it;
  *                       with its OK the unit restarts as what it now is
- *   selftest            one token line, see console_token()
+ *   selftest            one token line (wire/selftest.h)
  *   lock                from now on, also after reset to factory, only "ERROR locked"
  */
 #ifndef CORE_CONSOLE_H
@@ -44,14 +44,8 @@ void console_init(struct console *c, const struct identity *id, int nvs);
 
 void console_input(struct console *c, const uint8_t *p, size_t n);
 
-/*
- * The self-test's token line, one line of words without blanks in them:
- *   FCTRY-SELFTEST v1 PASS version=1.2.0 project=outlet chip=5 mac=… serial=… nvs=ok fctry=ok
- *   cert=ok output=ok button=ok slot=valid
- * PASS or FAIL is the sum: FAIL if any of nvs, fctry, cert, output, button is not ok. Printed for
- * `selftest`, and once at the start of a unit that is not locked. Returns true for PASS.
- */
-#define CONSOLE_TOKEN "FCTRY-SELFTEST v1"
+/* The self-test's token line (wire/selftest.h). Printed for `selftest`, and once at the start of a
+ * unit that is not locked. Returns true for PASS. */
 bool console_token(struct console *c);
 
 /* After reset to factory has erased nvs: the lock stays. */

@@ -1,16 +1,14 @@
-/* The smart outlet: a relay, a light, a push button. */
+/* The smart outlet: a relay, a push-button that toggles it, a light. */
 #include "firmware/core/driver.h"
 
 #include "base/err.h"
-#include "firmware/core/port.h"
-
-struct pins {
-        uint16_t chip;
-        uint8_t output, light, button;
-};
+#include "firmware/core/panel.h"
 
 /* esp-jumpstart's boards: ESP32 DevKitC and ESP32-C3 DevKitM; others as their boot button lies. */
-static const struct pins boards[] = {
+static const struct board {
+        uint16_t chip; /* number of the image header */
+        uint8_t output, light, button;
+} boards[] = {
         { 0, 27, 2, 0 },  /* ESP32 */
         { 5, 19, 8, 9 },  /* ESP32-C3 */
         { 13, 19, 8, 9 }, /* ESP32-C6 */
@@ -20,13 +18,15 @@ static const struct pins boards[] = {
 
 static const struct driver_property properties[] = { { "output", false } };
 
-static const struct pins *pins;
-static bool output, light;
+static const struct board *pins;
+static struct panel panel;
+static struct driver_news news;
+static bool output;
 
-static const struct pins *board(uint16_t chip)
+static const struct board *board(void)
 {
         for (size_t i = 0; i < sizeof boards / sizeof *boards; i++)
-                if (boards[i].chip == chip)
+                if (boards[i].chip == port_chip())
                         return &boards[i];
         return &boards[0];
 }
@@ -37,23 +37,18 @@ const struct driver_property *driver_properties(size_t *count)
         return properties;
 }
 
-unsigned driver_button_pin(uint16_t chip)
+int driver_kept(void)
 {
-        return board(chip)->button;
+        return port_gpio_kept(board()->output);
 }
 
-int driver_kept(uint16_t chip)
+void driver_init(bool on, uint64_t now)
 {
-        return port_gpio_kept(board(chip)->output);
-}
-
-void driver_init(uint16_t chip, bool on)
-{
-        pins = board(chip);
+        pins = board();
+        news = (struct driver_news){ 0 };
         output = on;
-        light = false;
         port_gpio_output(pins->output, output);
-        port_gpio_output(pins->light, light);
+        panel_init(&panel, pins->button, pins->light, now);
 }
 
 int32_t driver_get(size_t property)
@@ -71,31 +66,46 @@ int driver_set(size_t property, int32_t value)
         return 0;
 }
 
-bool driver_healthy(void)
+static void act(enum button_action action)
 {
-        return port_gpio_read(pins->output) == output;
+        if (action == BUTTON_CLICK) {
+                (void)driver_set(0, !output);
+                news.changed |= 1u << 0;
+        }
+        news.reset |= action == BUTTON_RESET || action == BUTTON_RESET_ALL;
+        news.reset_all |= action == BUTTON_RESET_ALL;
+}
+
+void driver_event(const struct port_event *ev, uint64_t now)
+{
+        act(panel_event(&panel, ev, now));
 }
 
 uint64_t driver_tick(enum driver_mood mood, uint64_t now)
 {
-        /* ms on and ms off; 0 off: always on, 0 on: always off */
-        static const struct {
-                uint16_t on, off;
-        } patterns[] = {
-                [DRIVER_OFFLINE] = { 0, 1000 },    [DRIVER_PROVISIONING] = { 500, 500 },
-                [DRIVER_JOINING] = { 100, 900 },   [DRIVER_ONLINE] = { 1000, 0 },
-                [DRIVER_RESETTING] = { 100, 100 },
-        };
-        const unsigned on = patterns[mood].on;
-        const unsigned period = on + patterns[mood].off;
-        const unsigned phase = (unsigned)(now % period);
-        const bool want = phase < on;
+        enum button_action action;
+        const uint64_t due = panel_tick(&panel, mood, now, &action);
 
-        if (want != light) {
-                light = want;
-                port_gpio_output(pins->light, light);
-        }
-        if (on == 0 || on == period)
-                return UINT64_MAX;
-        return now + (want ? on : period) - phase;
+        act(action);
+        return due;
+}
+
+struct driver_news driver_news(void)
+{
+        const struct driver_news told = news;
+
+        news = (struct driver_news){ 0 };
+        return told;
+}
+
+bool driver_check(unsigned i, struct driver_check *c)
+{
+        if (i == 0)
+                *c = (struct driver_check){ "output",
+                                            port_gpio_read(pins->output) == output ? "ok" : "stuck",
+                                            true };
+        else if (i == 1)
+                *c = (struct driver_check){ "button", panel_pressed(&panel) ? "pressed" : "ok",
+                                            false };
+        return i < 2;
 }

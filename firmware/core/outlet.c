@@ -106,16 +106,13 @@ static void plan_check(struct outlet *o, uint64_t now)
 
 void outlet_start(struct outlet *o, const struct outlet_config *cfg, uint64_t now)
 {
-        const unsigned pin = driver_button_pin(port_chip());
         struct port_blob ca;
 
         memset(o, 0, sizeof *o);
         o->cfg = cfg;
         o->nvs = mount_nvs();
         poweron_load(&o->poweron);
-        driver_init(port_chip(), poweron_first(&o->poweron, driver_kept(port_chip()), now));
-        port_gpio_input(pin);
-        button_init(&o->button, !port_gpio_read(pin), now);
+        driver_init(poweron_first(&o->poweron, driver_kept(), now), now);
         say(PORT_INFO, "%s %s", port_project(), port_version());
         start_trial(o, now);
         identity_load(&o->id);
@@ -188,6 +185,16 @@ static void set_status(struct outlet *o, uint64_t now)
         esptopics_log(&o->topics, o->status, now);
 }
 
+static bool driver_is_fine(void)
+{
+        struct driver_check c;
+
+        for (unsigned i = 0; driver_check(i, &c); i++)
+                if (c.vital && strcmp(c.result, "ok") != 0)
+                        return false;
+        return true;
+}
+
 static void run_trial(struct outlet *o, uint64_t now)
 {
         const bool reached =
@@ -196,8 +203,8 @@ static void run_trial(struct outlet *o, uint64_t now)
 
         if (!o->trial)
                 return;
-        if (!driver_healthy()) {
-                roll_back(o, "the output does not follow");
+        if (!driver_is_fine()) {
+                roll_back(o, "its driver finds the hardware bad");
         } else if (reached) {
                 rc = port_ota_mark_valid();
                 if (rc < 0) { /* tried again until the trial ends */
@@ -332,21 +339,25 @@ static void check_periodically(struct outlet *o, uint64_t now)
         start_update(o, esptopics_url(&o->topics), false, now);
 }
 
-static void press(struct outlet *o, enum button_action action)
+/* What was done at the product itself. */
+static void take_news(struct outlet *o)
 {
-        if (action == BUTTON_RESET || action == BUTTON_RESET_ALL) {
-                reset_to_factory(o, action == BUTTON_RESET_ALL);
-        } else if (action == BUTTON_CLICK) {
-                (void)driver_set(0, !driver_get(0));
-                say(PORT_INFO, "button: %s", driver_get(0) ? "on" : "off");
-                shadow_changed(&o->shadow, 0);
+        const struct driver_news news = driver_news();
+        size_t count;
+        const struct driver_property *p = driver_properties(&count);
+
+        for (unsigned i = 0; i < count; i++) {
+                if (!(news.changed >> i & 1u))
+                        continue;
+                say(PORT_INFO, "driver: %s is %d", p[i].name, (int)driver_get(i));
+                shadow_changed(&o->shadow, i);
         }
+        if (news.reset || news.reset_all)
+                reset_to_factory(o, news.reset_all);
 }
 
-static enum driver_mood mood(const struct outlet *o, uint64_t now)
+static enum driver_mood mood(const struct outlet *o)
 {
-        if (button_held(&o->button, now) >= BUTTON_RESET_MS)
-                return DRIVER_RESETTING;
         if (o->net.state == NET_PROVISIONING)
                 return DRIVER_PROVISIONING;
         if (o->net.state == NET_UP)
@@ -360,12 +371,12 @@ static uint64_t sooner(uint64_t a, uint64_t b)
         return a < b ? a : b;
 }
 
-/* The light shows that a release would reset: look again then. */
-static uint64_t hold_due(const struct outlet *o, uint64_t now)
+static uint64_t run_driver(struct outlet *o, uint64_t now)
 {
-        const uint64_t held = button_held(&o->button, now);
+        const uint64_t due = driver_tick(mood(o), now);
 
-        return held && held < BUTTON_RESET_MS ? now + BUTTON_RESET_MS - held : UINT64_MAX;
+        take_news(o);
+        return due;
 }
 
 static void follow_cloud(struct outlet *o, uint64_t now)
@@ -384,10 +395,9 @@ static void follow_cloud(struct outlet *o, uint64_t now)
 
 static uint64_t work(struct outlet *o, uint64_t now)
 {
-        const bool pressed = !port_gpio_read(driver_button_pin(port_chip()));
         uint64_t due = UINT64_MAX;
 
-        press(o, button_update(&o->button, pressed, now));
+        (void)run_driver(o, now);
         if (o->stopped)
                 return UINT64_MAX;
         due = sooner(due, poweron_tick(&o->poweron, driver_get(0) == 1, now));
@@ -406,12 +416,10 @@ static uint64_t work(struct outlet *o, uint64_t now)
                 return UINT64_MAX;
         if (!o->cfg->no_shadow)
                 due = sooner(due, shadow_tick(&o->shadow, now));
-        due = sooner(due, button_due(&o->button));
-        due = sooner(due, hold_due(o, now));
         due = sooner(due, o->next_check);
         if (o->trial)
                 due = sooner(due, o->trial_ends);
-        return sooner(due, driver_tick(mood(o, now), now));
+        return sooner(due, run_driver(o, now)); /* again: its light shows what has become of it */
 }
 
 uint64_t outlet_tick(struct outlet *o, uint64_t now)
@@ -442,8 +450,7 @@ void outlet_event(struct outlet *o, const struct port_event *ev, uint64_t now)
                 return;
         switch (ev->type) {
         case PORT_EV_GPIO:
-                if (ev->gpio.pin == driver_button_pin(port_chip()))
-                        press(o, button_update(&o->button, !ev->gpio.high, now));
+                driver_event(ev, now);
                 break;
         case PORT_EV_CONSOLE:
                 console_input(&o->console, ev->data.p, ev->data.n);

@@ -18,7 +18,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "firmware/core/button.h"
 #include "firmware/core/cloud.h"
 #include "firmware/core/console.h"
 #include "firmware/core/esptopics.h"
@@ -34,7 +33,6 @@ struct outlet {
         /* private: */
         const struct outlet_config *cfg;
         struct identity id;
-        struct button button;
         struct poweron poweron;
         struct net net;
         struct cloud cloud;

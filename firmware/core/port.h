@@ -219,7 +219,8 @@ void port_http_cancel(void);
 
 enum port_ota_state {
         PORT_OTA_VALID,   /* confirmed, or rollback is not in use */
-        PORT_OTA_PENDING, /* first boot: a restart before port_ota_mark_valid() rolls back */
+        PORT_OTA_PENDING, /* on trial: restarts before port_ota_mark_valid() roll back, the first
+                             one (ESP-IDF's bootloader) or the third (the virtual board's) */
 };
 enum port_ota_state port_ota_state(void);
 

@@ -1,11 +1,11 @@
-/* The outlet on the port for Linux. */
+/* The outlet on the port for Linux. FW_CONFIG: the file with what this build decides. */
 #include "firmware/core/outlet.h"
 #include "firmware/port/linux/app.h"
 
-static struct outlet outlet;
+#include FW_CONFIG
 
-/* What a unit is told by its fctry partition wins over this. */
-static const struct outlet_config config = { .transport = PORT_PROV_SOFTAP };
+static struct outlet outlet;
+static const struct outlet_config config = { OUTLET_CONFIG };
 
 void app_start(uint64_t now)
 {

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "fake_port.h"
+#include "firmware/core/button.h"
 #include "firmware/core/driver.h"
 #include "firmware/core/version.h"
 
@@ -294,30 +295,98 @@ static void test_poweron_wear(void **state)
         assert_true(poweron_first(&p, -1, now));
 }
 
+static const char *check_result(unsigned i)
+{
+        struct driver_check c = { 0 };
+
+        return driver_check(i, &c) ? c.result : NULL;
+}
+
 static void test_driver(void **state)
 {
         (void)state;
         fake_reset();
-        assert_int_equal(driver_button_pin(0), 0);
-        assert_int_equal(driver_button_pin(5), 9);
-        driver_init(5, true);
+        driver_init(true, 0);
         assert_true(fake.level[19]);
-        assert_true(driver_healthy());
+        assert_string_equal(check_result(0), "ok");
+        assert_string_equal(check_result(1), "ok");
+        assert_null(check_result(2));
         assert_int_equal(driver_set(0, 2), -E_RANGE);
         assert_int_equal(driver_set(1, 0), -E_RANGE);
         assert_int_equal(driver_set(0, 0), 0);
         assert_false(fake.level[19]);
+        assert_int_equal(driver_news().changed, 0); /* that was the cloud */
         fake.stuck_output = true;
-        assert_false(driver_healthy());
+        assert_string_equal(check_result(0), "stuck");
         fake.stuck_output = false;
-        assert_true(driver_tick(DRIVER_ONLINE, 5) == UINT64_MAX);
-        assert_true(fake.level[8]);
-        assert_int_equal(driver_tick(DRIVER_PROVISIONING, 10250), 10500);
-        assert_int_equal(driver_tick(DRIVER_PROVISIONING, 10500), 11000);
-        assert_false(fake.level[8]);
-        assert_true(driver_tick(DRIVER_OFFLINE, 5) == UINT64_MAX);
-        driver_init(0, false);
+        fake.level[9] = false;
+        assert_string_equal(check_result(1), "pressed");
+        fake.chip = 0;
+        driver_init(false, 0);
         assert_true(fake.is_output[27]);
+        fake.level[0] = false;
+        assert_string_equal(check_result(1), "pressed");
+}
+
+/* What the light does at a time: on or off, and when it is looked at again. */
+static void test_light(void **state)
+{
+        static const struct {
+                enum driver_mood mood;
+                uint64_t now;
+                bool on;
+                uint64_t due;
+        } rows[] = {
+                { DRIVER_OFFLINE, 10000, false, UINT64_MAX },
+                { DRIVER_PROVISIONING, 10250, true, 10500 },
+                { DRIVER_PROVISIONING, 10500, false, 11000 },
+                { DRIVER_JOINING, 11099, true, 11100 },
+                { DRIVER_JOINING, 11100, false, 12000 },
+                { DRIVER_ONLINE, 12000, true, UINT64_MAX },
+        };
+
+        (void)state;
+        fake_reset();
+        driver_init(false, 0);
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                const uint64_t due = driver_tick(rows[i].mood, rows[i].now);
+
+                if (fake.level[8] != rows[i].on || due != rows[i].due)
+                        fail_msg("row %zu: %d, due %u", i, fake.level[8], (unsigned)due);
+        }
+}
+
+/* The button held: the light says what a release would do, and the news what it has done. */
+static void test_hold(void **state)
+{
+        struct driver_news news;
+        unsigned changes;
+
+        (void)state;
+        fake_reset();
+        driver_init(false, 0);
+        fake.level[9] = false;
+        driver_tick(DRIVER_OFFLINE, 20000);
+        assert_int_equal(driver_tick(DRIVER_OFFLINE, 20030), 23000);
+        assert_false(fake.level[8]);
+        assert_int_equal(driver_tick(DRIVER_OFFLINE, 23000), 23100); /* 0.1 s on, 0.1 s off */
+        assert_true(fake.level[8]);
+        assert_int_equal(driver_tick(DRIVER_OFFLINE, 23100), 23200);
+        assert_false(fake.level[8]);
+        changes = fake.changes[8];
+        for (uint64_t now = 30000; now < 31000; now += 10) /* 0.05 s on, 0.05 s off */
+                driver_tick(DRIVER_OFFLINE, now);
+        assert_int_equal(fake.changes[8] - changes, 20);
+        fake.level[9] = true;
+        driver_tick(DRIVER_OFFLINE, 31000);
+        news = driver_news();
+        assert_false(news.reset || news.reset_all || news.changed);
+        driver_tick(DRIVER_OFFLINE, 31030);
+        assert_false(fake.level[8]);
+        news = driver_news();
+        assert_true(news.reset && news.reset_all && !news.changed);
+        news = driver_news();
+        assert_false(news.reset || news.reset_all);
 }
 
 int main(void)
@@ -328,6 +397,7 @@ int main(void)
                 cmocka_unit_test(test_budget),       cmocka_unit_test(test_version),
                 cmocka_unit_test(test_endpoint),     cmocka_unit_test(test_poweron),
                 cmocka_unit_test(test_poweron_wear), cmocka_unit_test(test_driver),
+                cmocka_unit_test(test_light),        cmocka_unit_test(test_hold),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,8 @@
 
 #include "base/err.h"
 #include "fake_port.h"
+#include "firmware/core/button.h"
+#include "wire/selftest.h"
 
 static struct outlet o;
 static struct outlet_config config;
@@ -350,12 +352,15 @@ static const char *typed(const char *line)
 
 static void test_console(void **state)
 {
+        struct selftest token;
+
         (void)state;
         unit();
         boot(0);
         assert_non_null(strstr(fake.console, "FCTRY-SELFTEST v1 PASS version=1.0.0 project=outlet "
-                                             "chip=5 mac=020000abcdef serial=dev-1 nvs=ok fctry=ok "
-                                             "cert=ok output=ok button=ok slot=valid\r\n"));
+                                             "chip=5 mac=020000abcdef serial=dev-1 slot=valid "
+                                             "nvs=ok fctry=ok cert=ok output=ok button=ok crc="));
+        assert_int_equal(selftest_read(&token, fake.console, fake.console_len), 0);
         assert_string_equal(typed("version\r"), "outlet 1.0.0 chip 5\r\nOK\r\n");
         assert_string_equal(typed("\nmac\r\n"), "020000abcdef\r\nOK\r\n");
         assert_non_null(strstr(typed("fctry\n"), "priv_key 12 bytes\r\n"));
