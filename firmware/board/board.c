@@ -58,7 +58,7 @@ static int save_efuses(struct board *b, struct diag *d)
         if (!b->efuse_path)
                 return 0;
         sim_chip_efuse_put(&b->chip, file);
-        return file_save(b->efuse_path, file, b->chip.type->efuse_size, FILE_SECRET, d);
+        return file_save(b->efuse_path, file, b->chip.type->efuses->size, FILE_SECRET, d);
 }
 
 /* What the ROM loader's server wants of the board. */
@@ -162,13 +162,13 @@ static int read_efuses(struct board *b, struct diag *d)
 
         if (rc < 0)
                 return rc;
-        if (file.len == b->chip.type->efuse_size)
+        if (file.len == b->chip.type->efuses->size)
                 sim_chip_efuse_get(&b->chip, file.data);
         else
                 rc = diag_set(d, E_FORMAT,
                               "%s: %zu bytes, but the eFuses of an %s are %u; give another file",
                               b->efuse_path, file.len, b->chip.type->name,
-                              b->chip.type->efuse_size);
+                              b->chip.type->efuses->size);
         blob_free_secret(&file);
         sim_chip_mac(&b->chip, mac);
         if (rc == 0 && b->cfg.mac_given && memcmp(mac, b->cfg.mac, sizeof mac) != 0)
@@ -383,6 +383,8 @@ static void hear(struct board *b)
                         b->cfg.input(b->cfg.boot_ctx, b, buf, n);
                 if (b->chip.efuse_changed)
                         keep_efuses(b);
+                if (b->state == BOARD_LOADER && sim_chip_fuse(&b->chip, b->cfg.type->no_download))
+                        b->state = BOARD_DEAD; /* the ROM hears no more, until it is reset */
                 b->now = now;
         }
 }

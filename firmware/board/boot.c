@@ -292,9 +292,9 @@ static int q_efuse(struct question *q)
 {
         struct board *b = q->o->board;
 
-        if (q->a % 4 || q->a >= b->cfg.type->efuse_size)
+        if (q->a % 4 || q->a >= b->cfg.type->efuses->size)
                 return -E_RANGE;
-        return sim_chip_read(&b->chip, b->cfg.type->efuse_base + q->a, &q->value);
+        return sim_chip_read(&b->chip, b->cfg.type->efuses->base + q->a, &q->value);
 }
 
 static int q_output(struct question *q)

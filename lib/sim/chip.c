@@ -12,9 +12,6 @@
 #define SPI_USR_MISO (1u << 28)
 #define SPI_USR_MOSI (1u << 27)
 #define SPI_WORDS    16u
-#define EFUSE_PGM    0x2u
-#define EFUSE_WRITE  0x5a5au /* in the configuration register: a burn is meant */
-#define NO_BIT       0xffu
 
 int sim_chip_init(struct sim_chip *c, const struct sim_chip_type *type, const struct flash *flash)
 {
@@ -25,6 +22,7 @@ int sim_chip_init(struct sim_chip *c, const struct sim_chip_type *type, const st
         c->ram = calloc(1, c->ram_size);
         if (!c->ram)
                 return -E_NOMEM;
+        efuse_model_init(&c->fuses, type->efuses, c->efuse);
         sim_spinor_init(&c->nor, flash);
         return 0;
 }
@@ -76,6 +74,7 @@ void sim_chip_reset(struct sim_chip *c, bool download)
         const struct sim_chip_type *t = c->type;
 
         c->reg_count = 0;
+        efuse_model_latch(&c->fuses);
         c->download = download;
         for (const struct sim_word *p = t->presets; p->addr; p++)
                 *reg_slot(c, p->addr, true) = p->value;
@@ -142,74 +141,36 @@ void sim_chip_burn(struct sim_chip *c, struct sim_efuse_bit bit)
 {
         if (sim_chip_fuse(c, bit))
                 return;
-        le32_put(c->efuse + bit.offset, fuse_word(c, bit.offset) | 1u << bit.bit);
+        sim_chip_efuse_set(c, bit.offset, fuse_word(c, bit.offset) | 1u << bit.bit);
+}
+
+void sim_chip_efuse_set(struct sim_chip *c, uint32_t offset, uint32_t word)
+{
+        le32_put(c->efuse + offset, word);
+        efuse_model_init(&c->fuses, c->type->efuses, c->efuse);
         c->efuse_changed = true;
 }
 
-/* RD_DIS: the ESP32 has it in bits 16 to 19 of block 0's first word, later chips in the second
- * word. */
-static uint32_t read_protection(const struct sim_chip *c)
+/* True, with its offset, for a register of the eFuse controller. */
+static bool efuse_register(const struct sim_chip *c, uint32_t addr, uint32_t *offset)
 {
-        const uint32_t at = c->type->blocks[0].read;
+        const struct efuse_chip *e = c->type->efuses;
 
-        return c->type->efuse_v1 ? fuse_word(c, at) >> 16 & 0xf : fuse_word(c, at + 4) & 0x7f;
-}
-
-static uint32_t efuse_read(const struct sim_chip *c, uint32_t offset)
-{
-        for (size_t i = 0; i < c->type->block_count; i++) {
-                const struct sim_block *b = &c->type->blocks[i];
-
-                if (b->read_protect != NO_BIT && offset >= b->read &&
-                    offset < b->read + 4u * b->words && read_protection(c) >> b->read_protect & 1)
-                        return 0;
-        }
-        return fuse_word(c, offset);
-}
-
-/* Bits only go from 0 to 1. The ESP32 burns all blocks at once, later chips the one in the command.
- */
-static void efuse_burn(struct sim_chip *c, uint32_t cmd)
-{
-        const struct sim_chip_type *t = c->type;
-        const uint32_t locked = fuse_word(c, t->blocks[0].read);
-
-        for (size_t i = 0; i < t->block_count; i++) {
-                const struct sim_block *b = &t->blocks[i];
-                const bool protects = b->write_protect != NO_BIT && locked >> b->write_protect & 1;
-
-                if ((!t->efuse_v1 && (cmd >> 2 & 15) != i) || protects)
-                        continue;
-                for (uint32_t k = 0; k < b->words; k++) {
-                        uint8_t *to = c->efuse + b->read + 4 * k;
-
-                        le32_put(to, le32_get(to) | fuse_word(c, b->write + 4 * k));
-                }
-        }
-        for (size_t i = 0; i < t->block_count; i++)
-                memset(c->efuse + t->blocks[i].write, 0, 4u * t->blocks[i].words);
-        c->efuse_changed = true;
+        *offset = addr - e->base;
+        return addr >= e->base && *offset <= e->size - 4u && *offset % 4 == 0;
 }
 
 static void efuse_write(struct sim_chip *c, uint32_t offset, uint32_t value)
 {
-        const struct sim_chip_type *t = c->type;
-
-        for (size_t i = 0; i < t->block_count; i++) /* what is burnt changes by burning only */
-                if (offset >= t->blocks[i].read &&
-                    offset < t->blocks[i].read + 4u * t->blocks[i].words)
-                        return;
-        if (offset == t->efuse_cmd) { /* a command is over at once: its bits read as 0 */
-                if (value & EFUSE_PGM && fuse_word(c, t->efuse_conf) == EFUSE_WRITE)
-                        efuse_burn(c, value);
-                return;
-        }
-        le32_put(c->efuse + offset, value);
+        efuse_model_write(&c->fuses, offset, value);
+        c->efuse_changed |= c->fuses.burnt;
+        c->fuses.burnt = false;
 }
 
 int sim_chip_read(struct sim_chip *c, uint32_t addr, uint32_t *value)
 {
         const struct sim_chip_type *t = c->type;
+        uint32_t offset;
         size_t room;
         const uint8_t *p = sim_chip_ram(c, addr, &room);
 
@@ -221,8 +182,8 @@ int sim_chip_read(struct sim_chip *c, uint32_t addr, uint32_t *value)
                 *value = t->magic;
         else if (addr == t->clkdiv)
                 *value = c->clkdiv;
-        else if (addr >= t->efuse_base && addr - t->efuse_base <= t->efuse_size - 4)
-                *value = efuse_read(c, addr - t->efuse_base);
+        else if (efuse_register(c, addr, &offset))
+                *value = efuse_model_read(&c->fuses, offset);
         else
                 *value = reg_get(c, addr);
         return 0;
@@ -231,6 +192,7 @@ int sim_chip_read(struct sim_chip *c, uint32_t addr, uint32_t *value)
 int sim_chip_write(struct sim_chip *c, uint32_t addr, uint32_t value)
 {
         const struct sim_chip_type *t = c->type;
+        uint32_t offset;
         size_t room;
         uint8_t *p = sim_chip_ram(c, addr, &room);
         uint32_t *slot;
@@ -241,8 +203,8 @@ int sim_chip_write(struct sim_chip *c, uint32_t addr, uint32_t value)
                 le32_put(p, value);
         } else if (addr == t->clkdiv) {
                 c->clkdiv = value;
-        } else if (addr >= t->efuse_base && addr - t->efuse_base <= t->efuse_size - 4) {
-                efuse_write(c, addr - t->efuse_base, value);
+        } else if (efuse_register(c, addr, &offset)) {
+                efuse_write(c, offset, value);
         } else if (addr == t->spi.base) {
                 if (value & SPI_CMD_USR)
                         spi_run(c);
@@ -252,50 +214,53 @@ int sim_chip_write(struct sim_chip *c, uint32_t addr, uint32_t value)
         return 0;
 }
 
-/* CRC-8 of the Dallas one-wire bus, as the ESP32 keeps it beside its MAC. */
-static uint8_t mac_crc(const uint8_t mac[6])
+/* Offset of the factory MAC, whose last byte comes first. */
+static size_t mac_offset(const struct sim_chip *c)
 {
-        uint8_t crc = 0;
+        const struct efuse_field *f = efuse_field(c->type->efuses, "MAC");
 
-        for (size_t i = 0; i < 6; i++) {
-                crc ^= mac[i];
-                for (int k = 0; k < 8; k++)
-                        crc = (uint8_t)(crc & 1 ? crc >> 1 ^ 0x8c : crc >> 1);
-        }
-        return crc;
+        return c->type->efuses->blocks[f->block].read + f->bit / 8u;
 }
 
 void sim_chip_blank_efuses(struct sim_chip *c, const uint8_t mac[6])
 {
         const struct sim_chip_type *t = c->type;
-        uint8_t *at = c->efuse + t->efuse_mac;
+        uint8_t *at = c->efuse + mac_offset(c);
 
         memset(c->efuse, 0, sizeof c->efuse);
         for (const struct sim_word *w = t->efuse_default; w->addr; w++)
                 le32_put(c->efuse + w->addr, w->value);
         for (size_t i = 0; i < 6; i++)
                 at[i] = mac[5 - i];
-        if (t->efuse_v1)
-                at[6] = mac_crc(mac);
+        if (t->efuses->flags & EFUSE_CHIP_V1)
+                at[6] = efuse_mac_crc(mac);
+        efuse_model_init(&c->fuses, t->efuses, c->efuse);
         c->efuse_changed = true;
 }
 
 void sim_chip_mac(const struct sim_chip *c, uint8_t mac[6])
 {
         for (size_t i = 0; i < 6; i++)
-                mac[i] = c->efuse[c->type->efuse_mac + 5 - i];
+                mac[i] = c->efuse[mac_offset(c) + 5 - i];
 }
 
 void sim_chip_efuse_put(const struct sim_chip *c, uint8_t *file)
 {
-        for (size_t i = 0; i < c->type->efuse_size; i++)
-                file[i] = c->efuse[c->type->efuse_size - 1 - i];
+        uint8_t image[SIM_EFUSE_MAX];
+        struct efuse_model burnt = c->fuses;
+
+        memcpy(image, c->efuse, sizeof image);
+        burnt.image = image;
+        efuse_model_latch(&burnt); /* what is burnt stays, also if nobody has read it yet */
+        efuse_file_put(c->type->efuses, image, file);
+        wipe(image, sizeof image);
+        wipe(&burnt, sizeof burnt);
 }
 
 void sim_chip_efuse_get(struct sim_chip *c, const uint8_t *file)
 {
-        for (size_t i = 0; i < c->type->efuse_size; i++)
-                c->efuse[i] = file[c->type->efuse_size - 1 - i];
+        efuse_file_get(c->type->efuses, c->efuse, file);
+        efuse_model_init(&c->fuses, c->type->efuses, c->efuse);
 }
 
 size_t sim_chip_banner(const struct sim_chip *c, enum sim_reset_cause cause, char *out, size_t cap)

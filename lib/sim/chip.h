@@ -10,11 +10,12 @@
 #include <stdint.h>
 
 #include "base/flash.h"
+#include "fmt/efuse_model.h"
 #include "sim/inflate.h"
 #include "sim/spinor.h"
 #include "wire/romldr_server.h"
 
-#define SIM_EFUSE_MAX 0x200u /* bytes of the largest eFuse register space */
+#define SIM_EFUSE_MAX EFUSE_IMAGE_MAX
 #define SIM_XTAL_HZ   40000000u
 
 /* What the board was asked to do by its reset lines or by software, as the ROM prints it. */
@@ -23,13 +24,6 @@ enum sim_reset_cause { SIM_RESET_POWER, SIM_RESET_SOFTWARE };
 struct sim_efuse_bit {
         uint16_t offset; /* of its word in the register space */
         uint8_t bit;
-};
-
-struct sim_block {
-        uint16_t read, write; /* offsets in the register space */
-        uint8_t words;
-        uint8_t write_protect; /* bit of WR_DIS; 0xff: none */
-        uint8_t read_protect;  /* bit of RD_DIS; 0xff: none */
 };
 
 struct sim_word {
@@ -42,14 +36,8 @@ struct sim_chip_type {
         const struct romldr_rom *rom;
         uint32_t magic; /* at ROMLDR_MAGIC_REG */
         uint32_t chip_id, eco;
-        uint32_t efuse_base, efuse_size;
-        uint16_t efuse_mac; /* offset of the word with the MAC's last four bytes */
-        bool efuse_v1; /* the ESP32's layout: all blocks burn at once, MAC with a CRC-8, RD_DIS in
-                          word 0 */
+        const struct efuse_chip *efuses;
         struct sim_efuse_bit secure_download, no_download; /* offset 0, bit 0: has none */
-        uint16_t efuse_conf, efuse_cmd;
-        const struct sim_block *blocks;
-        size_t block_count;
         const struct sim_word *efuse_default; /* addr is an offset; ends in a row of zeros */
         struct {
                 uint32_t base;
@@ -81,20 +69,23 @@ const struct sim_chip_type *sim_chip_type_of(const char *name);
 struct sim_chip {
         const struct sim_chip_type *type;
         struct sim_spinor nor;
-        uint8_t efuse[SIM_EFUSE_MAX]; /* register space, little-endian: blocks lie at their offsets
-                                       */
+        uint8_t efuse[SIM_EFUSE_MAX]; /* register space, little-endian: blocks lie at their offsets.
+                                         As of the last reset or read command; keys too. Set it by
+                                         sim_chip_efuse_set */
         bool efuse_changed;           /* set by a burn; cleared by whoever saves them */
         uint32_t clkdiv;
         bool download; /* strapped so at the last reset */
         struct sim_inflate inflate;
         /* private: */
+        struct efuse_model fuses; /* works on efuse */
         uint8_t *ram;
         size_t ram_size;
         struct sim_word regs[SIM_REGS];
         size_t reg_count;
 };
 
-/* RAM is on the heap; free with sim_chip_free. flash is borrowed. Returns 0 or -E_NOMEM. */
+/* RAM is on the heap; free with sim_chip_free. flash is borrowed; c must not move afterwards.
+ * Returns 0 or -E_NOMEM. */
 int sim_chip_init(struct sim_chip *c, const struct sim_chip_type *type, const struct flash *flash);
 void sim_chip_free(struct sim_chip *c);
 
@@ -105,12 +96,15 @@ void sim_chip_reset(struct sim_chip *c, bool download);
 void sim_chip_blank_efuses(struct sim_chip *c, const uint8_t mac[6]);
 void sim_chip_mac(const struct sim_chip *c, uint8_t mac[6]);
 
-/* The file of espefuse's virtual chips and of QEMU: the register space reversed byte by byte. */
-void sim_chip_efuse_put(const struct sim_chip *c, uint8_t *file); /* type->efuse_size bytes */
+/* The file of espefuse's virtual chips and of QEMU, type->efuses->size bytes. */
+void sim_chip_efuse_put(const struct sim_chip *c, uint8_t *file);
 void sim_chip_efuse_get(struct sim_chip *c, const uint8_t *file);
 
 bool sim_chip_fuse(const struct sim_chip *c, struct sim_efuse_bit bit);
 void sim_chip_burn(struct sim_chip *c, struct sim_efuse_bit bit);
+
+/* A word of a read register as the factory left it. */
+void sim_chip_efuse_set(struct sim_chip *c, uint32_t offset, uint32_t word);
 
 /* The UART's divider for a rate; exact: with the fraction, as software sets it, not as autobaud
  * measures. */

@@ -57,6 +57,13 @@ static void security(void *chip, uint8_t info[ROMLDR_SEC_LEN])
         le32_put(info + ROMLDR_SEC_ECO, c->type->eco);
 }
 
+static bool secure_download(void *chip)
+{
+        const struct sim_chip *c = chip;
+
+        return sim_chip_fuse(c, c->type->secure_download);
+}
+
 static int begin(void *chip)
 {
         return sim_inflate_begin(&((struct sim_chip *)chip)->inflate);
@@ -73,14 +80,13 @@ void sim_chip_loader(struct sim_chip *c, struct romldr_server *s,
                      void (*event)(void *ctx, enum romldr_event event, uint32_t arg), void *ctx)
 {
         static const struct romldr_chip_ops ops = {
-                read_word, write_word, write_ram, security, begin, inflate_piece,
+                read_word, write_word, write_ram, security, secure_download, begin, inflate_piece,
         };
         const struct romldr_server_config cfg = {
                 .rom = c->type->rom,
                 .ops = &ops,
                 .chip = c,
                 .flash = c->nor.flash,
-                .secure = sim_chip_fuse(c, c->type->secure_download),
                 .send = send,
                 .event = event,
                 .ctx = ctx,

@@ -1,20 +1,11 @@
 /*
- * The chips. Register addresses: technical reference manuals; eFuse offsets: espefuse's tables;
- * reset values, banners and straps: what the ROMs said in the recorded sessions.
+ * The chips. Register addresses: technical reference manuals; eFuses: fmt/efuse.h; reset values,
+ * banners and straps: what the ROMs said in the recorded sessions.
  */
 #include <ctype.h>
 #include <stddef.h>
 
 #include "sim/chip.h"
-
-#define NONE 0xffu
-
-static const struct sim_block c3_blocks[] = {
-        { 0x2c, 0x00, 6, NONE, NONE }, { 0x44, 0x00, 6, 20, NONE }, { 0x5c, 0x00, 8, 21, NONE },
-        { 0x7c, 0x00, 8, 22, NONE },   { 0x9c, 0x00, 8, 23, 0 },    { 0xbc, 0x00, 8, 24, 1 },
-        { 0xdc, 0x00, 8, 25, 2 },      { 0xfc, 0x00, 8, 26, 3 },    { 0x11c, 0x00, 8, 27, 4 },
-        { 0x13c, 0x00, 8, 28, 5 },     { 0x15c, 0x00, 8, 29, 6 },
-};
 
 /* Package QFN32, revision v0.4, block version 1.3, 4 MB of GigaDevice flash inside. */
 static const struct sim_word c3_efuses[] = {
@@ -43,15 +34,9 @@ const struct sim_chip_type sim_esp32c3 = {
         .magic = 0x1b31506f,
         .chip_id = 5,
         .eco = 3,
-        .efuse_base = 0x60008800,
-        .efuse_size = 0x200,
-        .efuse_mac = 0x44,
+        .efuses = &efuse_esp32c3,
         .secure_download = { 0x3c, 5 },
         .no_download = { 0x3c, 0 },
-        .efuse_conf = 0x1cc,
-        .efuse_cmd = 0x1d4,
-        .blocks = c3_blocks,
-        .block_count = sizeof c3_blocks / sizeof *c3_blocks,
         .efuse_default = c3_efuses,
         .spi = { .base = 0x60002000,
                  .user = 0x18,
@@ -72,13 +57,6 @@ const struct sim_chip_type sim_esp32c3 = {
         .boot_download = "0x2 (UART0_BOOT",
         .boot_run = "0x8 (SPI_FAST_FLASH_BOOT",
         .download_text = "wait uart0 download\r\n",
-};
-
-static const struct sim_block esp32_blocks[] = {
-        { 0x00, 0x1c, 7, NONE, NONE },
-        { 0x38, 0x98, 8, 7, 0 },
-        { 0x58, 0xb8, 8, 8, 1 },
-        { 0x78, 0xd8, 8, 9, 2 },
 };
 
 /* Revision v3.0 (its third bit is in APB_CTL_DATE), package D0WDQ6. */
@@ -108,15 +86,8 @@ const struct sim_chip_type sim_esp32 = {
         .name = "esp32",
         .rom = &romldr_rom_esp32,
         .magic = 0x00f01d83,
-        .efuse_base = 0x3ff5a000,
-        .efuse_size = 0x120,
-        .efuse_mac = 0x04,
-        .efuse_v1 = true,
+        .efuses = &efuse_esp32,
         .no_download = { 0x00, 27 },
-        .efuse_conf = 0xfc,
-        .efuse_cmd = 0x104,
-        .blocks = esp32_blocks,
-        .block_count = sizeof esp32_blocks / sizeof *esp32_blocks,
         .efuse_default = esp32_efuses,
         .spi = { .base = 0x3ff42000,
                  .user = 0x1c,

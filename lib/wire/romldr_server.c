@@ -468,7 +468,7 @@ static bool is_known(const struct romldr_server *s, uint8_t op)
         case ROMLDR_WRITE_REG:
         case ROMLDR_READ_FLASH_SLOW:
         case ROMLDR_SPI_FLASH_MD5:
-                return !s->cfg.secure;
+                return !s->cfg.ops->secure_download(s->cfg.chip);
         default:
                 return false;
         }

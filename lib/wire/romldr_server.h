@@ -44,6 +44,8 @@ struct romldr_chip_ops {
         int (*write_word)(void *chip, uint32_t addr, uint32_t value);
         int (*write_ram)(void *chip, uint32_t addr, const uint8_t *p, size_t n);
         void (*security)(void *chip, uint8_t info[ROMLDR_SEC_LEN]);
+        bool (*secure_download)(
+                void *chip); /* asked before every command: a burn closes the door */
         /*
          * zlib streams. begin forgets the stream before. inflate consumes in and hands what comes
          * out to sink in pieces; returns 1 at the end of the stream, 0 for more, negative for bad
@@ -60,7 +62,6 @@ struct romldr_server_config {
         const struct romldr_chip_ops *ops;
         void *chip;
         const struct flash *flash;
-        bool secure; /* the eFuse for secure download mode is set */
         void (*send)(void *ctx, const uint8_t *p, size_t n); /* to the wire */
         void (*event)(void *ctx, enum romldr_event event, uint32_t arg);
         void *ctx;

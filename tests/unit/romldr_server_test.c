@@ -79,11 +79,11 @@ static void as_recorded(struct bench *b)
 
         sim_chip_blank_efuses(&b->chip, mac);
         if (b->chip.type == &sim_esp32c3) {
-                le32_put(b->chip.efuse + 0x50, 0x000c0000);
-                le32_put(b->chip.efuse + 0x54, 0);
-                le32_put(b->chip.efuse + 0x6c, 0);
+                sim_chip_efuse_set(&b->chip, 0x50, 0x000c0000);
+                sim_chip_efuse_set(&b->chip, 0x54, 0);
+                sim_chip_efuse_set(&b->chip, 0x6c, 0);
         } else {
-                le32_put(b->chip.efuse + 0x14, 0x00100000);
+                sim_chip_efuse_set(&b->chip, 0x14, 0x00100000);
         }
 }
 

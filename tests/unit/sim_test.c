@@ -240,14 +240,50 @@ static void efuses(void **state)
                 sim_chip_write(&c, rows[i].cmd, rows[i].go);
                 sim_chip_write(&c, rows[i].read, 0);
                 assert_int_equal(sim_chip_read(&c, rows[i].read, &v), 0);
-                assert_int_equal(v, 0x00ffffff); /* bits only come */
+                assert_int_equal(v, 0); /* burnt, but not read */
                 sim_chip_efuse_put(&c, file);
+                sim_chip_write(&c, rows[i].conf, 0x5aa5);
+                sim_chip_write(&c, rows[i].cmd, 1);
+                assert_int_equal(sim_chip_read(&c, rows[i].read, &v), 0);
+                assert_int_equal(v, 0x00ffffff); /* bits only come */
+                sim_chip_write(&c, rows[i].conf, 0x5a5a);
                 assert_int_equal(sim_chip_init(&again, rows[i].type, &f), 0);
                 sim_chip_efuse_get(&again, file);
-                assert_memory_equal(again.efuse, c.efuse, rows[i].type->efuse_size);
+                sim_chip_reset(&again, true);
+                sim_chip_reset(&c, true);
+                assert_memory_equal(again.efuse, c.efuse, rows[i].type->efuses->size);
                 sim_chip_free(&again);
                 sim_chip_free(&c);
         }
+}
+
+/* Burn words into a block of the C3 and read it back; check words as a client sends them, or not.
+ */
+static void c3_burn(struct sim_chip *c, unsigned block, const uint32_t *words, bool coded)
+{
+        uint8_t data[32] = { 0 };
+        uint8_t check[EFUSE_RS_CHECK] = { 0 };
+
+        for (uint32_t k = 0; k < 8; k++) {
+                le32_put(data + 4 * k, words[k]);
+                sim_chip_write(c, 0x60008800 + 4 * k, words[k]);
+        }
+        if (coded)
+                efuse_rs_encode(data, check);
+        for (uint32_t k = 0; k < 3; k++)
+                sim_chip_write(c, 0x60008820 + 4 * k, le32_get(check + 4 * k));
+        sim_chip_write(c, 0x600089cc, 0x5a5a);
+        sim_chip_write(c, 0x600089d4, 2 | block << 2);
+        sim_chip_write(c, 0x600089cc, 0x5aa5);
+        sim_chip_write(c, 0x600089d4, 1);
+}
+
+static uint32_t word_at(struct sim_chip *c, uint32_t addr)
+{
+        uint32_t v = 0;
+
+        assert_int_equal(sim_chip_read(c, addr, &v), 0);
+        return v;
 }
 
 static void efuse_protection(void **state)
@@ -256,24 +292,45 @@ static void efuse_protection(void **state)
         static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 1 };
         struct flash f;
         struct sim_chip c;
-        uint32_t v;
 
         assert_int_equal(flash_ram_init(&f, image, sizeof image), 0);
         assert_int_equal(sim_chip_init(&c, &sim_esp32c3, &f), 0);
         sim_chip_blank_efuses(&c, mac);
-        sim_chip_write(&c, 0x600089cc, 0x5a5a);
-        sim_chip_write(&c, 0x60008800, 0x1234);
-        sim_chip_write(&c, 0x600089d4, 2 | 4 << 2); /* KEY0 */
-        sim_chip_read(&c, 0x6000889c, &v);
-        assert_int_equal(v, 0x1234);
-        sim_chip_write(&c, 0x60008800, 1u << 23); /* WR_DIS of KEY0 */
-        sim_chip_write(&c, 0x60008804, 1);        /* RD_DIS of KEY0 */
-        sim_chip_write(&c, 0x600089d4, 2);
-        sim_chip_read(&c, 0x6000889c, &v);
-        assert_int_equal(v, 0);
-        sim_chip_write(&c, 0x60008800, 0xffff);
-        sim_chip_write(&c, 0x600089d4, 2 | 4 << 2);
-        assert_int_equal(le32_get(c.efuse + 0x9c), 0x1234);
+        c3_burn(&c, 4, (uint32_t[8]){ 0x1234 }, true);
+        assert_int_equal(word_at(&c, 0x6000889c), 0x1234);
+        /* WR_DIS and RD_DIS of KEY0 */
+        c3_burn(&c, 0, (uint32_t[8]){ 1u << 23, 1 }, false);
+        assert_int_equal(word_at(&c, 0x6000889c), 0);
+        c3_burn(&c, 4, (uint32_t[8]){ 0xffff }, true);
+        assert_int_equal(le32_get(c.efuse + 0x9c), 0x1234); /* hardware still has it */
+        /* WR_DIS of RD_DIS: no other key can be hidden */
+        c3_burn(&c, 0, (uint32_t[8]){ 1 }, false);
+        c3_burn(&c, 0, (uint32_t[8]){ 0, 2 | 1u << 9 }, false);
+        assert_int_equal(word_at(&c, 0x60008830), 1 | 1u << 9);
+        sim_chip_free(&c);
+}
+
+/* What the decoder finds stands in the error registers: number of block 5, fail bit one block on.
+ */
+static void efuse_coding_errors(void **state)
+{
+        (void)state;
+        static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 1 };
+        struct flash f;
+        struct sim_chip c;
+
+        assert_int_equal(flash_ram_init(&f, image, sizeof image), 0);
+        assert_int_equal(sim_chip_init(&c, &sim_esp32c3, &f), 0);
+        sim_chip_blank_efuses(&c, mac);
+        c3_burn(&c, 5, (uint32_t[8]){ 1 }, true);
+        assert_int_equal(word_at(&c, 0x600089c0), 0);
+        c3_burn(&c, 5, (uint32_t[8]){ 1 }, true); /* the same again: nothing changes */
+        assert_int_equal(word_at(&c, 0x600089c0), 0);
+        c3_burn(&c, 5, (uint32_t[8]){ 2 }, true); /* two words of the code over each other */
+        assert_int_equal(word_at(&c, 0x600089c0) >> 16 & 7, 7);
+        assert_int_equal(word_at(&c, 0x600089c0) >> 23 & 1, 1);
+        c3_burn(&c, 6, (uint32_t[8]){ 1 }, false); /* check words forgotten */
+        assert_int_equal(word_at(&c, 0x600089c0) >> 27 & 1, 1);
         sim_chip_free(&c);
 }
 
@@ -291,9 +348,13 @@ static void names_of_chips(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(pipe_faults),     cmocka_unit_test(pipe_chance_is_repeatable),
-                cmocka_unit_test(reset_sequences), cmocka_unit_test(flash_chip),
-                cmocka_unit_test(efuses),          cmocka_unit_test(efuse_protection),
+                cmocka_unit_test(pipe_faults),
+                cmocka_unit_test(pipe_chance_is_repeatable),
+                cmocka_unit_test(reset_sequences),
+                cmocka_unit_test(flash_chip),
+                cmocka_unit_test(efuses),
+                cmocka_unit_test(efuse_protection),
+                cmocka_unit_test(efuse_coding_errors),
                 cmocka_unit_test(names_of_chips),
         };
 
