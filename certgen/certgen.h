@@ -116,9 +116,10 @@ int cmd_crl(int argc, char **argv);
 int cmd_register(int argc, char **argv);
 int cmd_fetch(int argc, char **argv);
 int cmd_signing_key(int argc, char **argv);
+int cmd_secure_cert(int argc, char **argv);
 extern const struct opt ca_options[], device_options[], batch_options[], sign_options[],
         csr_options[], server_options[], pki_options[], verify_options[], inspect_options[],
         convert_options[], list_options[], revoke_options[], crl_options[], register_options[],
-        fetch_options[], signing_key_options[];
+        fetch_options[], signing_key_options[], secure_cert_options[];
 
 #endif

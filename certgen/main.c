@@ -60,6 +60,12 @@ static const struct command commands[] = {
           cmd_fetch, NULL },
         { "signing-key", "FILE", "a key for secure boot, a code-signing certificate",
           signing_key_options, 1, 1, cmd_signing_key, NULL },
+        { "secure-cert", "[CERTIFICATE...]", "esp_secure_cert partitions: made, read, checked",
+          secure_cert_options, 0, -1, cmd_secure_cert,
+          "Examples:\n"
+          "  certgen secure-cert --device-cert dev.crt --private-key dev.key --ca-cert ca/ca.crt\n"
+          "  certgen secure-cert --ca-cert ca/root.crt --out images devices/SO-*.crt\n"
+          "  certgen secure-cert --parse-bin esp_secure_cert.bin" },
         { 0 },
 };
 
