@@ -38,6 +38,7 @@ OUTLET_SRC :=#   freestanding: firmware/core
 HOST_SRC :=#     hosted libraries: lib/crypt, lib/host, part of lib/wire
 PROTO :=#        .proto files of lib/wire
 SIM_SRC :=#      lib/sim
+CLOUD_SRC :=#    documents of samples/cloud
 TOOLS :=#        NAME, with NAME_SRC and NAME_PC (pkg-config names), NAME_LIBS
 EXTRA_BINS :=#   other things that `all` builds
 MAN :=#          man pages

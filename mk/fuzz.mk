@@ -4,7 +4,7 @@ FUZZ_TARGETS += $(patsubst fuzz/%_fuzz.c,%,$(wildcard fuzz/*_fuzz.c))
 REPLAY_BINS  := $(FUZZ_TARGETS:%=$(B)/fuzz/%_replay)
 FUZZ_SECONDS ?= 60
 FB := build-fuzz
-FUZZ_LIBS = $(FAKE_LIB) $(OUTLET_LIB) $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
+FUZZ_LIBS = $(FAKE_LIB) $(CLOUD_LIB) $(OUTLET_LIB) $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
 
 $(B)/fuzz/%_replay: $(B)/fuzz/%_fuzz.o $(B)/fuzz/replay.o $(FUZZ_LIBS)
 	@mkdir -p $(@D)

@@ -11,12 +11,14 @@ CORE_OBJ := $(CORE_SRC:%.c=$(B)/%.o)
 OUTLET_OBJ := $(OUTLET_SRC:%.c=$(B)/%.o)
 HOST_OBJ := $(HOST_SRC:%.c=$(B)/%.o)
 SIM_OBJ  := $(SIM_SRC:%.c=$(B)/%.o)
+CLOUD_OBJ := $(CLOUD_SRC:%.c=$(B)/%.o)
 PROTO_C  := $(PROTO:lib/wire/%.proto=$(B)/gen/%.pb-c.c)
 HOST_OBJ += $(PROTO_C:.c=.o)
 CORE_LIB := $(B)/libfctry-core.a
 OUTLET_LIB := $(B)/libfctry-outlet.a
 HOST_LIB := $(B)/libfctry-host.a
 SIM_LIB  := $(B)/libfctry-sim.a
+CLOUD_LIB := $(B)/libfctry-cloud.a
 FAKE_LIB := $(B)/libfctry-fake.a
 TOOL_BINS := $(TOOLS:%=$(B)/bin/%)
 
@@ -56,7 +58,8 @@ $(CORE_LIB): $(CORE_OBJ)
 $(OUTLET_LIB): $(OUTLET_OBJ)
 $(HOST_LIB): $(HOST_OBJ)
 $(SIM_LIB): $(SIM_OBJ)
-$(CORE_LIB) $(OUTLET_LIB) $(HOST_LIB) $(SIM_LIB):
+$(CLOUD_LIB): $(CLOUD_OBJ)
+$(CORE_LIB) $(OUTLET_LIB) $(HOST_LIB) $(SIM_LIB) $(CLOUD_LIB):
 	@rm -f $@
 	$(call say,AR,$@)
 	$(Q)$(AR) rcs $@ $^

@@ -12,7 +12,7 @@ $(FAKE_LIB): $(FAKE_OBJ)
 	$(Q)$(AR) rcs $@ $^
 -include $(FAKE_OBJ:.o=.d)
 
-$(B)/tests/%: $(B)/tests/unit/%.o $(FAKE_LIB) $(OUTLET_LIB) $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
+$(B)/tests/%: $(B)/tests/unit/%.o $(FAKE_LIB) $(CLOUD_LIB) $(OUTLET_LIB) $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $(call group,$(filter %.o,$^) $(filter %.a,$^)) $(call pc_libs,cmocka $(UNIT_PC) $(BASE_PC)) $(UNIT_LIBS) $(BASE_LIBS)
