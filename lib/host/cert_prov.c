@@ -36,12 +36,30 @@ static int make_pop(char *out, size_t n, struct diag *d)
         return 0;
 }
 
+/* A service name that a device can have. */
+static int take_name(const char *text, char out[PROV_SERVICE_MAX + 1], struct diag *d)
+{
+        if (strlen(text) > PROV_SERVICE_MAX)
+                return diag_set(d, E_RANGE,
+                                "service name '%s': %zu bytes, a BLE device name holds %u", text,
+                                strlen(text), PROV_SERVICE_MAX);
+        for (const char *p = text; *p; p++)
+                /* the payload's text is not escaped by the stock firmware and read by phone apps */
+                if (!isprint((unsigned char)*p) || *p == '"' || *p == '\\')
+                        return diag_set(
+                                d, E_SYNTAX,
+                                "service name '%s': only printable ASCII without \" and \\ works",
+                                text);
+        strcpy(out, text);
+        return 0;
+}
+
 static int service_name(const struct prov_config *cfg, const char *cn,
                         char out[PROV_SERVICE_MAX + 1], struct diag *d)
 {
         const size_t n = strlen(cn);
         char *text = NULL;
-        int rc = 0;
+        int rc;
 
         if (cfg->service)
                 text = template_fill(cfg->service, cn);
@@ -49,19 +67,7 @@ static int service_name(const struct prov_config *cfg, const char *cn,
                 text = NULL;
         if (!text)
                 return diag_set(d, E_NOMEM, "no memory");
-        if (strlen(text) > PROV_SERVICE_MAX)
-                rc = diag_set(d, E_RANGE,
-                              "service name '%s': %zu bytes, a BLE device name holds %u", text,
-                              strlen(text), PROV_SERVICE_MAX);
-        for (const char *p = text; *p && rc == 0; p++)
-                /* the payload's text is not escaped by the stock firmware and read by phone apps */
-                if (!isprint((unsigned char)*p) || *p == '"' || *p == '\\')
-                        rc = diag_set(
-                                d, E_SYNTAX,
-                                "service name '%s': only printable ASCII without \" and \\ works",
-                                text);
-        if (rc == 0)
-                strcpy(out, text);
+        rc = take_name(text, out, d);
         free(text);
         return rc;
 }
@@ -112,19 +118,24 @@ static int verifier(const struct prov_config *cfg, struct prov *p, struct diag *
         return rc < 0 ? diag_set(d, -rc, "the SRP verifier cannot be computed") : 0;
 }
 
-static int load(const char *path, const struct prov_config *cfg, struct prov *p, struct diag *d)
+/* named: the service name is the file's. */
+static int load(const char *path, const struct prov_config *cfg, bool named, struct prov *p,
+                struct diag *d)
 {
         cJSON *j = json_load(path, d);
         const char *pop = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(j, "pop"));
         const char *salt = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(j, "sec2_salt"));
         const char *known =
                 cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(j, "sec2_verifier"));
+        const char *name =
+                cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(j, "service_name"));
         uint8_t v[SRP_LEN];
         int rc = 0;
 
         if (!j)
                 return -E_FORMAT;
-        if (!pop || strlen(pop) < 1 || strlen(pop) > PROV_POP_MAX || !salt || !known ||
+        if (!pop || (named && !name) || strlen(pop) < 1 || strlen(pop) > PROV_POP_MAX || !salt ||
+            !known ||
             hex_decode(salt, strlen(salt), p->salt, sizeof p->salt, NULL) != (long)sizeof p->salt ||
             hex_decode(known, strlen(known), v, sizeof v, NULL) != (long)sizeof v)
                 rc = diag_set(
@@ -138,6 +149,8 @@ static int load(const char *path, const struct prov_config *cfg, struct prov *p,
         if (rc == 0 && memcmp(v, p->verifier, sizeof v) != 0)
                 rc = diag_set(d, E_FORMAT, "%s: made for another user name than '%s'", path,
                               cfg->user ? cfg->user : PROV_USER);
+        if (rc == 0 && named)
+                rc = take_name(name, p->service, d);
         cJSON_Delete(j);
         return rc;
 }
@@ -211,7 +224,7 @@ int prov_load_or_make(const struct prov_config *cfg, const char *cn, const char 
         if (asprintf(&path, "%s.prov", stem_path) < 0)
                 return diag_set(d, E_NOMEM, "no memory");
         if (file_exists(path)) {
-                rc = load(path, cfg, p, d);
+                rc = load(path, cfg, false, p, d);
         } else if ((rc = make_pop(p->pop, cfg->pop_len ? cfg->pop_len : PROV_POP_MIN, d)) == 0) {
                 if (crypt_random(p->salt, sizeof p->salt) < 0)
                         rc = diag_set(d, E_RANDOM, "no random numbers for a salt");
@@ -227,5 +240,21 @@ int prov_load_or_make(const struct prov_config *cfg, const char *cn, const char 
                 rc = save_qr(stem_path, "qr.png", p->payload, QR_PNG, d);
         if (rc == 0 && cfg->qr_svg)
                 rc = save_qr(stem_path, "qr.svg", p->payload, QR_SVG, d);
+        return rc;
+}
+
+int prov_load(const struct prov_config *cfg, const char *stem_path, struct prov *p, struct diag *d)
+{
+        char *path = NULL;
+        int rc;
+
+        if (asprintf(&path, "%s.prov", stem_path) < 0)
+                return diag_set(d, E_NOMEM, "no memory");
+        if (!file_exists(path))
+                rc = diag_set(d, E_NOTFOUND,
+                              "%s: no such file; certgen leaves it there with --prov", path);
+        else if ((rc = load(path, cfg, true, p, d)) == 0)
+                rc = payload(cfg, p, d);
+        free(path);
         return rc;
 }

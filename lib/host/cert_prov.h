@@ -47,4 +47,10 @@ int prov_check(const struct prov_config *cfg, struct diag *d);
 int prov_load_or_make(const struct prov_config *cfg, const char *cn, const char *stem_path,
                       struct prov *p, struct diag *d);
 
+/*
+ * Only read folder/STEM.prov: what it says of the service name holds, not cfg's; the payload is
+ * made as cfg asks. -E_NOTFOUND: there is none; -E_FORMAT. p is the caller's to wipe().
+ */
+int prov_load(const struct prov_config *cfg, const char *stem_path, struct prov *p, struct diag *d);
+
 #endif

@@ -123,6 +123,10 @@ int ledger_phase_add(struct ledger_unit *u, const char *phase, int64_t ms);
 /* "AA:BB:…", "aabb…" or "AA-BB-…" of 6 or 8 bytes to the ledger's spelling. -E_SYNTAX. */
 int ledger_mac(const char *text, char out[LEDGER_MAC_LEN]);
 
+/* Words of a device or an operator as the ledger takes them: cut to size - 1 bytes at a character,
+ * blanks for control characters, '?' for what is not UTF-8. NULL: "". */
+void ledger_text_clean(char *out, size_t size, const char *text);
+
 /* ---- where identities come from ---- */
 
 /*

@@ -70,8 +70,6 @@ int ledger_row_read(struct ledger_unit *u, const char *const *cols, int n);
  */
 int ledger_text_check(const char *what, const char *text, size_t size, struct diag *d);
 int ledger_serial_check(const char *serial, struct diag *d);
-/* For words from a device or an operator: cut to size and made clean. NULL: "". */
-void ledger_text_clean(char *out, size_t size, const char *text);
 
 /* ---- events: ledger_chain.c ---- */
 
