@@ -23,6 +23,8 @@ help:
 	@echo 'make bench       measure, as ratios against peers and bare loops'
 	@echo 'make lint        headers, include direction, freestanding core, man pages'
 	@echo 'make fuzz-NAME   run one fuzz target (FUZZ_SECONDS=60); names:$(foreach f,$(FUZZ_TARGETS), $(f))'
+	@echo 'make check-fresh the two commands above on an empty Debian 12 (root, debootstrap)'
+	@echo 'make deb         a Debian package in dist/'
 	@echo 'make install     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
 	@echo 'variables:       O= CC= CFLAGS= SAN=1 COV=1 WERROR=1 V=1'
 

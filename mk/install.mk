@@ -3,7 +3,7 @@ VERSION := $(shell sed -n 's/.*FCTRY_VERSION "\(.*\)".*/\1/p' lib/host/version.h
 INSTALL ?= install
 COMPLETION_DIR ?= $(PREFIX)/share/bash-completion/completions
 
-.PHONY: install uninstall dist distcheck
+.PHONY: install uninstall dist distcheck deb check-fresh
 install: all
 	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(COMPLETION_DIR)
 	$(if $(TOOL_BINS),$(INSTALL) -m 0755 $(TOOL_BINS) $(DESTDIR)$(PREFIX)/bin/)
@@ -28,3 +28,11 @@ distcheck: dist
 	$(MAKE) -C dist/check/fctry-tools-$(VERSION) check
 	$(MAKE) -C dist/check/fctry-tools-$(VERSION) install PREFIX=/usr DESTDIR=$(abspath dist/check/root)
 	rm -rf dist/check
+
+# A Debian package of HEAD in dist/, which lintian has accepted.
+deb:
+	@sh mk/deb.sh $(VERSION)
+
+# The README's two commands on an empty Debian 12, as root, as a user with sudo, and as one without.
+check-fresh:
+	@bash tests/fresh.sh
