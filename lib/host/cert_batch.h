@@ -13,7 +13,7 @@
 #include "host/cert_issue.h"
 
 /* Columns of values.csv that are ours; each can have another name. */
-enum batch_column {
+enum cert_column {
         COL_SERIAL_NO,
         COL_CERT,
         COL_PRIV_KEY,

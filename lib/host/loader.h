@@ -48,6 +48,13 @@ int loader_open(const struct loader_config *cfg, struct loader **out, struct dia
  * reset. */
 int loader_close(struct loader *l, enum loader_after after, struct diag *d);
 
+/*
+ * Start what is on the flash and keep the link, at the rate baud, so that nothing that the chip
+ * prints is missed: a reset by the lines, or by the ROM where there are none. l is freed in any
+ * case; *out is returned (link_close), NULL on failure. Errors: -E_LINK, -E_TIMEOUT, -E_REFUSED.
+ */
+int loader_leave(struct loader *l, unsigned baud, struct link **out, struct diag *d);
+
 const struct chip *loader_chip(const struct loader *l);
 struct link *loader_link(struct loader *l); /* borrowed */
 bool loader_is_stub(const struct loader *l);

@@ -349,3 +349,40 @@ int loader_close(struct loader *l, enum loader_after after, struct diag *d)
         free(l);
         return rc;
 }
+
+/* Without lines the ROM is asked; it answers at the rate of now, the program talks at baud. */
+static int leave_by_rom(struct loader *l, unsigned baud, struct diag *d)
+{
+        int rc = loader_run(l, d);
+
+        if (rc == -E_TIMEOUT) /* it was gone before its answer was out */
+                rc = 0;
+        if (rc == 0)
+                rc = link_baud(l->link, baud);
+        return rc;
+}
+
+int loader_leave(struct loader *l, unsigned baud, struct link **out, struct diag *d)
+{
+        struct diag inner = { 0 };
+        int rc = -E_UNSUPPORTED;
+
+        *out = NULL;
+        if (link_has_lines(l->link)) {
+                rc = link_baud(l->link, baud);
+                loader_flush(l);
+                if (rc == 0)
+                        rc = loader_reset_run(l);
+        }
+        if (rc == -E_UNSUPPORTED)
+                rc = leave_by_rom(l, baud, &inner);
+        if (rc < 0) {
+                diag_set(d, -rc, "the chip could not be started: %s",
+                         inner.code ? diag_text(&inner) : "the link is gone; check the cable");
+                link_close(l->link);
+        } else {
+                *out = l->link;
+        }
+        free(l);
+        return rc;
+}

@@ -12,14 +12,16 @@
 
 #define THREADS_MAX 256u
 
-static volatile sig_atomic_t caught;
+static volatile sig_atomic_t asked, caught;
+static bool gentle; /* set before the handler is */
 
 static void on_signal(int sig)
 {
-        (void)sig;
         if (caught)
                 _exit(128 + sig);
-        caught = 1;
+        if (!gentle || asked)
+                caught = 1;
+        asked = 1;
 }
 
 void interrupt_catch(void)
@@ -30,6 +32,17 @@ void interrupt_catch(void)
         sigemptyset(&sa.sa_mask);
         for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
                 sigaction(signals[i], &sa, NULL);
+}
+
+void interrupt_catch_gently(void)
+{
+        gentle = true;
+        interrupt_catch();
+}
+
+bool interrupt_asked(void)
+{
+        return asked != 0;
 }
 
 bool interrupted(void)

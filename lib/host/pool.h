@@ -22,4 +22,11 @@ int pool_run(unsigned threads, size_t n, int (*fn)(void *ctx, unsigned worker, s
 void interrupt_catch(void);
 bool interrupted(void);
 
+/*
+ * The same for what shall end what it has begun: the first signal only makes interrupt_asked() true,
+ * the second interrupted(), the third ends the process.
+ */
+void interrupt_catch_gently(void);
+bool interrupt_asked(void);
+
 #endif

@@ -35,9 +35,16 @@ static int count_error(struct report *r, int code)
 int report_error(struct report *r, int code, const char *file, uint32_t line, uint32_t column,
                  const char *fmt, ...)
 {
+        char text[DIAG_TEXT_MAX];
         va_list ap;
 
         pthread_mutex_lock(&lock);
+        if (r->first && !r->errors) {
+                va_start(ap, fmt);
+                vsnprintf(text, sizeof text, fmt, ap);
+                va_end(ap);
+                diag_at(r->first, code, line, column, "%s", text);
+        }
         if (count_error(r, code)) {
                 print_place(file, line, column);
                 va_start(ap, fmt);
@@ -52,6 +59,8 @@ int report_error(struct report *r, int code, const char *file, uint32_t line, ui
 int report_diag(struct report *r, const char *file, const struct diag *d)
 {
         pthread_mutex_lock(&lock);
+        if (r->first && !r->errors)
+                *r->first = *d;
         if (count_error(r, d->code)) {
                 print_place(file, d->line, d->column);
                 if (d->has_offset)

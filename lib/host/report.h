@@ -18,6 +18,8 @@ struct report {
         unsigned limit;   /* 0: REPORT_LIMIT */
         bool quiet_notes; /* -q: notes are counted, not printed */
         bool silent;      /* nothing is printed, all is counted: to try something first */
+        struct diag *first; /* gets the first error, its line and column included; borrowed, NULL:
+                               none */
 };
 
 /*
