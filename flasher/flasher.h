@@ -146,6 +146,7 @@ COMMAND(erase_parts);
 COMMAND(ota);
 COMMAND(monitor);
 COMMAND(ports);
+COMMAND(line);
 COMMAND(load_ram);
 COMMAND(run);
 #undef COMMAND

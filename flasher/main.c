@@ -50,6 +50,7 @@ static const struct command commands[] = {
         ROW("merge-bin", merge_bin, "ADDRESS FILE ...", "several files in one (raw, hex, uf2)", 2,
             -1),
         ROW("monitor", monitor, "", "show what the board prints", 0, 0),
+        ROW("line", line, "JOB", "a production line: many boards, each with its identity", 1, 1),
         ROW("ports", ports, "", "serial ports that are there", 0, 0),
         ROW("version", version, "", "print the version", 0, 0),
         { 0 },

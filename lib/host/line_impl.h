@@ -29,6 +29,7 @@ struct line_unit {
         char chip[32], revision[16], flash_id[32];
         unsigned baud;         /* of this try */
         uint64_t began, phase_began;
+        uint64_t spent[LINE_RECORD]; /* milliseconds a phase, of both tries together */
         enum line_phase phase;
         bool claimed;          /* the ledger knows of this attempt */
         bool passed_before;

@@ -45,7 +45,7 @@ static long fill(const char *t, const struct line_var *vars, char *out, struct d
         size_t n = 0;
 
         while (*t) {
-                const struct line_var *v;
+                const struct line_var *v = NULL;
                 const char *text = t;
                 size_t len = 1;
                 int rc = 0;

@@ -1,0 +1,149 @@
+/* A flashed board starts, says what it is, makes its key where that is wanted, and is locked. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "host/line_impl.h"
+#include "host/line_token.h"
+
+#define ANSWER_MS 5000u  /* of the console */
+#define KEY_MS    30000u /* an RSA key takes a small chip so long */
+
+static int talk_fail(struct line_unit *u, const char *what, const struct diag *d)
+{
+        return line_unit_fail(u, d->code == E_LINK ? "link" : what, d->code, "%s", diag_text(d));
+}
+
+/* The next token line; anything may come before it. */
+static int await_token(struct line_unit *u, struct line_talk *t, struct line_token *token)
+{
+        const struct line_job *j = u->st->cfg->job;
+        const uint64_t deadline = talk_clock() + j->selftest.seconds * 1000u;
+        struct diag d = { 0 };
+        int rc;
+
+        while ((rc = talk_line(t, deadline)) > 0)
+                if (line_token_read(t->line, j->selftest.token.text, token))
+                        return 0;
+        if (rc == 0)
+                return line_unit_fail(u, "boot", E_TIMEOUT,
+                                      "no line '%s …' within %u s; the last that it said: %s",
+                                      j->selftest.token.text, j->selftest.seconds,
+                                      t->last[0] ? t->last : "nothing");
+        diag_set(&d, -rc, rc == -E_CANCELLED ? "interrupted" : "the link is gone; check the cable");
+        return talk_fail(u, "link", &d);
+}
+
+static bool same_mac(const char *a, const char *b)
+{
+        for (;; a++, b++) {
+                while (*a == ':')
+                        a++;
+                while (*b == ':')
+                        b++;
+                if (*a != *b)
+                        return false;
+                if (!*a)
+                        return true;
+        }
+}
+
+/* Is it the unit that it should be? What it does not say is not asked for. */
+static int check_token(struct line_unit *u, const struct line_token *t)
+{
+        const struct line_job *j = u->st->cfg->job;
+
+        snprintf(u->row->firmware, sizeof u->row->firmware, "%s", t->version);
+        if (j->selftest.version.text && strcmp(t->version, j->selftest.version.text) != 0)
+                return line_unit_fail(u, "selftest", E_VERIFY, "runs version %s, expected %s",
+                                      t->version[0] ? t->version : "(none)",
+                                      j->selftest.version.text);
+        if (j->selftest.project.text && strcmp(t->project, j->selftest.project.text) != 0)
+                return line_unit_fail(u, "selftest", E_VERIFY, "runs project %s, expected %s",
+                                      t->project[0] ? t->project : "(none)",
+                                      j->selftest.project.text);
+        if (t->mac[0] && !same_mac(t->mac, u->mac))
+                return line_unit_fail(u, "selftest", E_VERIFY, "says MAC %s, the chip has %s",
+                                      t->mac, u->mac);
+        if (t->serial[0] && j->factory.given && strcmp(t->serial, u->row->serial) != 0)
+                return line_unit_fail(u, "selftest", E_VERIFY, "says serial %s, it was given %s",
+                                      t->serial, u->row->serial);
+        if (!t->pass)
+                return line_unit_fail(u, "selftest", E_VERIFY, "self-test failed: %s",
+                                      t->bad[0] ? t->bad : "it does not say why");
+        return 0;
+}
+
+/* The unit makes its key, we sign, it stores the certificate and starts again. */
+static int make_keys(struct line_unit *u, struct line_talk *t)
+{
+        struct blob request = { 0 };
+        struct blob cert = { 0 };
+        char command[80];
+        char serial[43];
+        struct diag d = { 0 };
+        int rc;
+
+        line_unit_phase(u, LINE_KEYS);
+        snprintf(command, sizeof command, "csr %s", u->row->serial);
+        rc = talk_command(t, command, talk_clock() + KEY_MS, &request, &d);
+        if (rc == 0)
+                rc = line_maker_sign(u->st->cfg->kit->maker, u->row->serial, &request, &cert,
+                                     serial, &d);
+        if (rc == 0) {
+                snprintf(u->row->cert_serial, sizeof u->row->cert_serial, "%s", serial);
+                rc = talk_send(t, "cert\r\n", 6, &d);
+        }
+        if (rc == 0)
+                rc = talk_send(t, (const char *)cert.data, cert.len, &d);
+        if (rc == 0)
+                rc = talk_answer(t, talk_clock() + ANSWER_MS, NULL, &d);
+        blob_free(&request);
+        blob_free(&cert);
+        return rc < 0 ? talk_fail(u, "keys", &d) : 0;
+}
+
+static int prove(struct line_unit *u)
+{
+        const struct line_job *j = u->st->cfg->job;
+        struct line_talk t = { .link = u->link };
+        struct line_token token;
+        struct diag d = { 0 };
+        int rc;
+
+        if (j->selftest.off)
+                return 0;
+        rc = await_token(u, &t, &token);
+        if (rc == 0 && j->factory.keys == LINE_KEYS_DEVICE) {
+                /* the first verdict says that the certificate is missing; the second counts */
+                rc = make_keys(u, &t);
+                if (rc == 0) {
+                        line_unit_phase(u, LINE_TEST);
+                        rc = await_token(u, &t, &token);
+                }
+        }
+        if (rc == 0)
+                rc = check_token(u, &token);
+        if (rc == 0 && j->lock &&
+            talk_command(&t, "lock", talk_clock() + ANSWER_MS, NULL, &d) < 0)
+                rc = talk_fail(u, "selftest", &d);
+        return rc;
+}
+
+int line_unit_boot(struct line_unit *u, struct loader *l)
+{
+        struct diag d = { 0 };
+
+        line_unit_phase(u, LINE_TEST);
+        if (loader_leave(l, u->st->cfg->job->selftest.baud, &u->link, &d) < 0)
+                return line_unit_fail(u, "link", d.code, "%s", diag_text(&d));
+        if (prove(u) == 0)
+                return 0;
+        /* the second try needs the port for itself */
+        if (!strcmp(u->failure, "link")) {
+                link_close(u->link);
+                u->link = NULL;
+        }
+        return -1;
+}

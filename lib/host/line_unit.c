@@ -1,0 +1,498 @@
+/* One board, from plug to PASS or FAIL. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "host/flash_plan.h"
+#include "host/line_impl.h"
+#include "host/pool.h"
+#include "host/sha256.h"
+
+#define LEDGER_RETRY_MS 500
+
+/* ---- what is told ---- */
+
+int line_unit_fail(struct line_unit *u, const char *failure, int code, const char *fmt, ...)
+{
+        char text[DIAG_TEXT_MAX];
+        va_list ap;
+
+        if (u->failure)
+                return -1;
+        va_start(ap, fmt);
+        vsnprintf(text, sizeof text, fmt, ap);
+        va_end(ap);
+        u->failure = code == E_CANCELLED ? "abandoned" : failure;
+        u->why = (struct diag){ 0 };
+        diag_set(&u->why, code, "%s", text);
+        return -1;
+}
+
+/* A failure of the wire itself, or what: of the thing that was done. */
+static int link_or(struct line_unit *u, const char *what, const struct diag *d)
+{
+        const bool wire = d->code == E_TIMEOUT || d->code == E_LINK || d->code == E_PROTO;
+
+        return line_unit_fail(u, wire ? "link" : what, d->code, "%s", diag_text(d));
+}
+
+static void phase_over(struct line_unit *u)
+{
+        const uint64_t now = talk_clock();
+
+        if (u->phase > LINE_EMPTY && u->phase < LINE_RECORD)
+                u->spent[u->phase] += now - u->phase_began;
+        u->phase_began = now;
+}
+
+void line_unit_phase(struct line_unit *u, enum line_phase p)
+{
+        struct line_slot_view *s;
+
+        phase_over(u);
+        u->phase = p;
+        s = line_view_take(u->st->cfg->view, u->slot);
+        s->phase = p;
+        s->permille = 0;
+        snprintf(s->mac, sizeof s->mac, "%s", u->mac);
+        if (u->row) {
+                snprintf(s->serial, sizeof s->serial, "%s", u->row->serial);
+                snprintf(s->version, sizeof s->version, "%s", u->row->firmware);
+                s->attempt = (unsigned)u->row->attempt;
+        }
+        line_view_done(u->st->cfg->view, u->slot, LINE_NEWS_PHASE);
+}
+
+static void on_progress(void *ctx, const char *what, uint64_t done, uint64_t total)
+{
+        struct line_unit *u = ctx;
+        struct line_slot_view *s;
+        unsigned permille;
+
+        (void)what;
+        (void)total;
+        /* each piece counts from nothing again */
+        if (u->phase != LINE_WRITE || !u->total)
+                return;
+        u->done += done >= u->piece ? done - u->piece : done;
+        u->piece = done;
+        permille = u->done >= u->total ? 1000 : (unsigned)(u->done * 1000 / u->total);
+        s = line_view_take(u->st->cfg->view, u->slot);
+        if (permille / 10 != s->permille / 10) {
+                s->permille = permille;
+                line_view_done(u->st->cfg->view, u->slot, LINE_NEWS_SLOT);
+        } else {
+                pthread_mutex_unlock(&u->st->cfg->view->lock);
+        }
+}
+
+/* ---- the ledger: without it nothing is handed out ---- */
+
+bool line_is_station_trouble(int rc)
+{
+        return rc < 0 && err_status(rc) == STATUS_STATION && rc != -E_CANCELLED;
+}
+
+/* To be tried again after a while? give_up: the first request to stop ends it too. */
+static bool wait_for_ledger(struct line_unit *u, int rc, const struct diag *d, bool give_up)
+{
+        const struct timespec t = { 0, LEDGER_RETRY_MS * 1000000l };
+        char text[DIAG_TEXT_MAX + 32];
+
+        if (!line_is_station_trouble(rc) || interrupted() ||
+            (give_up && (interrupt_asked() || atomic_load(&u->st->stop))))
+                return false;
+        atomic_fetch_add(&u->st->ledger_down, 1);
+        snprintf(text, sizeof text, "no identities are handed out: ledger: %.200s", diag_text(d));
+        line_view_notice(u->st->cfg->view, text);
+        nanosleep(&t, NULL);
+        return true;
+}
+
+static void ledger_is_back(struct line_unit *u)
+{
+        if (atomic_exchange(&u->st->ledger_down, 0))
+                line_view_notice(u->st->cfg->view, NULL);
+}
+
+/* A unit whose serial number is its MAC brings its identity with it. */
+static int import_mac(struct line_unit *u, struct diag *d)
+{
+        struct ledger_identity id = { .mac = u->mac };
+        struct ledger_import_counts counts;
+        char serial[13];
+        size_t n = 0;
+
+        for (const char *p = u->mac; *p && n < 12; p++)
+                if (*p != ':')
+                        serial[n++] = *p;
+        serial[n] = 0;
+        id.serial = serial;
+        return ledger_import(u->st->cfg->ledger, u->st->cfg->batch, &id, 1, &counts, NULL, d);
+}
+
+static int claim(struct line_unit *u)
+{
+        const struct line_config *cfg = u->st->cfg;
+        struct diag d;
+        int rc;
+
+        if (u->claimed) /* the second try of the same board */
+                return 0;
+        line_unit_phase(u, LINE_CLAIM);
+        u->claim.batch = cfg->batch;
+        u->claim.mac = u->mac;
+        u->claim.slot = cfg->view->slots[u->slot].name;
+        u->claim.chip = u->chip;
+        u->claim.revision = u->revision;
+        u->claim.flash_id = u->flash_id;
+        u->claim.rework = cfg->rework;
+        do {
+                d = (struct diag){ 0 };
+                rc = cfg->job->serials == LINE_SERIAL_MAC ? import_mac(u, &d) : 0;
+                if (rc >= 0)
+                        rc = ledger_claim(cfg->ledger, &u->claim, &d);
+        } while (wait_for_ledger(u, rc, &d, true));
+        if (rc == 0) {
+                ledger_is_back(u);
+                u->claimed = true;
+                u->row = &u->claim.unit;
+                return 0;
+        }
+        if (rc == -E_STATE && u->claim.passed) {
+                u->passed_before = true;
+                u->row = &u->claim.unit;
+                return -1;
+        }
+        return line_unit_fail(u, "ledger", -rc, "%s", diag_text(&d));
+}
+
+static int step(struct line_unit *u, enum ledger_state state)
+{
+        struct diag d;
+        int rc;
+
+        do {
+                d = (struct diag){ 0 };
+                rc = ledger_step(u->st->cfg->ledger, u->row, state, &d);
+        } while (wait_for_ledger(u, rc, &d, false));
+        if (rc < 0)
+                return line_unit_fail(u, "ledger", -rc, "%s", diag_text(&d));
+        ledger_is_back(u);
+        return 0;
+}
+
+/* ---- may this board be on this line? ---- */
+
+static int check_revision(struct line_unit *u, unsigned have)
+{
+        const struct line_kit *k = u->st->cfg->kit;
+        char to[16] = "any";
+
+        if (k->rev_max)
+                snprintf(to, sizeof to, "v%u.%u", k->rev_max / 100, k->rev_max % 100);
+        if (have < k->rev_min || (k->rev_max && have > k->rev_max))
+                return line_unit_fail(u, "wrong-chip", E_VERIFY,
+                                      "chip revision v%u.%u; the job takes v%u.%u to %s",
+                                      have / 100, have % 100, k->rev_min / 100, k->rev_min % 100,
+                                      to);
+        return 0;
+}
+
+static int check_flash(struct line_unit *u, const struct loader_flash_id *id)
+{
+        const struct line_job *j = u->st->cfg->job;
+        bool ok = j->flash_count == 0;
+
+        for (size_t i = 0; i < j->flash_count; i++) {
+                const struct line_flash *f = &j->flashes[i];
+
+                ok = ok || ((id->id & f->mask) == f->id && (!f->size || f->size == id->size));
+        }
+        if (!ok)
+                return line_unit_fail(u, "flash-id", E_VERIFY,
+                                      "flash chip %s (%s) is not on the job's list", u->flash_id,
+                                      flash_size_text(id->size) ? flash_size_text(id->size)
+                                                                : "size unknown");
+        if (id->size && id->size < u->st->cfg->kit->end)
+                return line_unit_fail(u, "flash-id", E_VERIFY,
+                                      "flash chip %s has 0x%x bytes, the partitions need 0x%x",
+                                      u->flash_id, id->size, u->st->cfg->kit->end);
+        return 0;
+}
+
+static int check_board(struct line_unit *u, struct loader *l)
+{
+        struct loader_info info;
+        struct loader_security sec;
+        struct loader_flash_id id = { 0 };
+        struct diag d = { 0 };
+
+        if (loader_secure_download(l))
+                return line_unit_fail(u, "security", E_REFUSED,
+                                      "secure download mode is on: this board was made before");
+        if (loader_info(l, &info, &d) < 0 || loader_security(l, &sec, &d) < 0)
+                return link_or(u, "wrong-chip", &d);
+        snprintf(u->mac, sizeof u->mac, "%02x:%02x:%02x:%02x:%02x:%02x", info.mac[0], info.mac[1],
+                 info.mac[2], info.mac[3], info.mac[4], info.mac[5]);
+        snprintf(u->chip, sizeof u->chip, "%s", loader_chip(l)->name);
+        snprintf(u->revision, sizeof u->revision, "v%u.%u", info.revision / 100,
+                 info.revision % 100);
+        if (sec.secure_boot || sec.encrypted)
+                return line_unit_fail(u, "security", E_REFUSED,
+                                      "%s is on: plain images would not run on this board",
+                                      sec.encrypted ? "flash encryption" : "secure boot");
+        if (check_revision(u, info.revision) < 0)
+                return -1;
+        if (loader_flash_attach(l, 0, &d) < 0 || loader_flash_id(l, &id, &d) < 0)
+                return link_or(u, "flash-id", &d);
+        snprintf(u->flash_id, sizeof u->flash_id, "%02x%02x%02x", id.id & 0xff, id.id >> 8 & 0xff,
+                 id.id >> 16 & 0xff);
+        return check_flash(u, &id);
+}
+
+/* ---- write ---- */
+
+static int record_images(struct line_unit *u)
+{
+        const struct line_kit *k = u->st->cfg->kit;
+        struct sha256 *h;
+        uint8_t digest[SHA256_LEN];
+        int rc = 0;
+
+        for (size_t i = 0; i < k->part_count && rc == 0; i++)
+                if (!k->parts[i].blank)
+                        rc = ledger_image_add(u->row, k->parts[i].name, k->parts[i].sha256);
+        if (rc == 0 && u->made.image.len) {
+                h = sha256_new();
+                rc = h ? sha256_of(h, u->made.image.data, u->made.image.len, digest) : -E_NOMEM;
+                sha256_free(h);
+                if (rc == 0)
+                        for (size_t i = 0; i < sizeof digest; i++)
+                                snprintf(u->row->factory + 2 * i, 3, "%02x", digest[i]);
+        }
+        return rc < 0 ? line_unit_fail(u, "ledger", -rc, "the list of images is too long") : 0;
+}
+
+static int make(struct line_unit *u)
+{
+        const struct line_config *cfg = u->st->cfg;
+        struct diag d = { 0 };
+        int rc = 0;
+
+        line_unit_phase(u, LINE_MAKE);
+        if (cfg->kit->maker && !u->made.image.len) {
+                const struct line_unit_id id = { u->row->serial, u->mac,
+                                                 u->row->number > 0 ? (uint64_t)u->row->number
+                                                                    : 0 };
+
+                line_made_free(&u->made);
+                if ((rc = line_maker_make(cfg->kit->maker, &id, &u->made, &d)) < 0)
+                        return line_unit_fail(u, "factory", d.code ? d.code : -rc, "%s",
+                                              diag_text(&d));
+                snprintf(u->row->cert_serial, sizeof u->row->cert_serial, "%s",
+                         u->made.cert_serial);
+                snprintf(u->row->service, sizeof u->row->service, "%s", u->made.service);
+        }
+        if (record_images(u) < 0)
+                return -1;
+        return step(u, LEDGER_MADE);
+}
+
+static int write_factory(struct line_unit *u, struct loader *l, struct diag *d)
+{
+        const struct line_kit *k = u->st->cfg->kit;
+        const struct flash_options opt = { 0 };
+        const struct flash_image image = { .name = k->job->factory.partition.text,
+                                           .offset = k->factory_offset,
+                                           .data = u->made.image.data,
+                                           .len = u->made.image.len };
+        struct flash_stats st;
+        struct flash_plan *plan;
+        int rc = flash_plan_new(&image, 1, &opt, &plan, d);
+
+        if (rc < 0)
+                return rc;
+        rc = flash_plan_run(plan, l, &st, d);
+        flash_plan_free(plan);
+        return rc;
+}
+
+static int write_all(struct line_unit *u, struct loader *l)
+{
+        const struct line_kit *k = u->st->cfg->kit;
+        struct flash_stats st;
+        struct diag d = { 0 };
+        int rc;
+
+        line_unit_phase(u, LINE_WRITE);
+        u->done = u->piece = 0;
+        u->total = u->made.image.len;
+        for (size_t i = 0; i < k->part_count; i++)
+                if (!k->parts[i].blank)
+                        u->total += k->parts[i].data.len;
+        if ((rc = loader_fast(l, &d)) == 0 && (rc = flash_plan_run(k->plan, l, &st, &d)) == 0 &&
+            u->made.image.len)
+                rc = write_factory(u, l, &d);
+        if (rc < 0)
+                return link_or(u, "verify", &d);
+        if (st.images_unverified)
+                return line_unit_fail(u, "verify", E_VERIFY,
+                                      "this chip cannot tell what its flash holds");
+        return step(u, LEDGER_FLASHED);
+}
+
+/* ---- the way ---- */
+
+static int open_loader(struct line_unit *u, struct loader **l)
+{
+        const struct loader_config cfg = { .port = u->st->cfg->view->slots[u->slot].port,
+                                           .link = u->link,
+                                           .chip = u->st->cfg->job->chip,
+                                           .baud = u->baud,
+                                           .progress = on_progress,
+                                           .ctx = u };
+        struct diag d = { 0 };
+
+        line_unit_phase(u, LINE_CONNECT);
+        if (u->link)
+                link_baud(u->link, ROMLDR_BAUD); /* where the loader looks first */
+        u->link = NULL;
+        if (loader_open(&cfg, l, &d) == 0)
+                return 0;
+        if (d.code == E_VERIFY || d.code == E_UNSUPPORTED)
+                return line_unit_fail(u, "wrong-chip", d.code, "%s", diag_text(&d));
+        return line_unit_fail(u, d.code == E_TIMEOUT ? "no-sync" : "link", d.code, "%s",
+                              diag_text(&d));
+}
+
+/* One try. The loader is left as the program's link, or closed with the chip running again. */
+static int once(struct line_unit *u)
+{
+        struct loader *l = NULL;
+        int rc = open_loader(u, &l);
+
+        if (rc == 0)
+                rc = check_board(u, l);
+        if (rc == 0)
+                rc = claim(u);
+        if (rc == 0)
+                rc = make(u);
+        if (rc == 0)
+                rc = write_all(u, l);
+        if (rc == 0)
+                return line_unit_boot(u, l) < 0 ? -1 : step(u, LEDGER_VERIFIED);
+        if (l)
+                loader_leave(l, u->st->cfg->job->selftest.baud, &u->link, NULL);
+        return rc;
+}
+
+/* The next lower of the usual rates. */
+static unsigned lower_rate(unsigned baud)
+{
+        static const unsigned rates[] = { 921600, 460800, 230400, 115200 };
+
+        for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++)
+                if (rates[i] < baud)
+                        return rates[i];
+        return baud;
+}
+
+/* Once more, slower, if the wire was to blame. */
+static int work(struct line_unit *u)
+{
+        int rc = once(u);
+
+        if (rc == 0 || !u->failure || strcmp(u->failure, "link") != 0 || interrupted())
+                return rc;
+        u->failure = NULL;
+        u->why = (struct diag){ 0 };
+        u->baud = lower_rate(u->baud);
+        return once(u);
+}
+
+static void record(struct line_unit *u, int rc)
+{
+        struct diag d;
+        int back;
+
+        if (!u->claimed || u->passed_before)
+                return;
+        line_unit_phase(u, LINE_RECORD);
+        for (int p = LINE_CONNECT; p < LINE_RECORD; p++)
+                if (u->spent[p])
+                        ledger_phase_add(u->row, line_phase_word((enum line_phase)p),
+                                         (int64_t)u->spent[p]);
+        u->row->cycle_ms = (int64_t)(talk_clock() - u->began);
+        do {
+                d = (struct diag){ 0 };
+                back = ledger_finish(u->st->cfg->ledger, u->row, rc == 0 ? NULL : u->failure,
+                                     rc == 0 ? NULL : diag_text(&u->why), &d);
+        } while (wait_for_ledger(u, back, &d, false));
+        if (back == 0)
+                ledger_is_back(u);
+        else if (rc == 0)
+                line_unit_fail(u, "ledger", -back, "%s", diag_text(&d));
+}
+
+static void show_result(struct line_unit *u)
+{
+        struct line_view *v = u->st->cfg->view;
+        struct line_slot_view *s = line_view_take(v, u->slot);
+
+        s->phase = u->passed_before ? LINE_BEFORE : u->failure ? LINE_FAIL : LINE_PASS;
+        s->cycle_ms = talk_clock() - u->began;
+        snprintf(s->mac, sizeof s->mac, "%s", u->mac);
+        snprintf(s->failure, sizeof s->failure, "%s", u->failure ? u->failure : "");
+        snprintf(s->text, sizeof s->text, "%s", u->failure ? diag_text(&u->why) : "");
+        if (u->row) {
+                snprintf(s->serial, sizeof s->serial, "%s", u->row->serial);
+                snprintf(s->version, sizeof s->version, "%s", u->row->firmware);
+                snprintf(s->phases, sizeof s->phases, "%.255s", u->row->phases);
+                s->attempt = (unsigned)u->row->attempt;
+        }
+        line_view_count(v, s);
+        line_view_done(v, u->slot, LINE_NEWS_RESULT);
+}
+
+static void show_start(struct line_unit *u)
+{
+        struct line_slot_view *s = line_view_take(u->st->cfg->view, u->slot);
+
+        s->since = u->began;
+        s->cycle_ms = 0;
+        s->permille = s->attempt = 0;
+        s->mac[0] = s->serial[0] = s->version[0] = s->failure[0] = s->text[0] = s->warning[0] = 0;
+        s->phases[0] = 0;
+        pthread_mutex_unlock(&u->st->cfg->view->lock);
+}
+
+int line_unit_run(struct line_station *st, size_t slot, struct link *link, struct link **left)
+{
+        struct line_unit *u = calloc(1, sizeof *u);
+        int rc;
+
+        *left = NULL;
+        if (!u) {
+                link_close(link);
+                return -E_NOMEM;
+        }
+        u->st = st;
+        u->slot = slot;
+        u->link = link;
+        u->baud = st->cfg->job->baud;
+        u->began = u->phase_began = talk_clock();
+        show_start(u);
+        rc = work(u);
+        record(u, rc);
+        show_result(u);
+        *left = u->link;
+        line_made_free(&u->made);
+        wipe(u, sizeof *u);
+        free(u);
+        return 0;
+}
