@@ -27,14 +27,14 @@ struct line_unit {
         struct line_made made;
         char mac[LEDGER_MAC_LEN];
         char chip[32], revision[16], flash_id[32];
-        unsigned baud;         /* of this try */
+        unsigned baud; /* of this try */
         uint64_t began, phase_began;
         uint64_t spent[LINE_RECORD]; /* milliseconds a phase, of both tries together */
         enum line_phase phase;
-        bool claimed;          /* the ledger knows of this attempt */
+        bool claimed; /* the ledger knows of this attempt */
         bool passed_before;
         uint64_t total, done, piece; /* progress, bytes */
-        const char *failure;   /* class */
+        const char *failure;         /* class */
         struct diag why;
 };
 
@@ -61,5 +61,8 @@ bool line_is_station_trouble(int rc);
 
 /* line_label.c: after PASS; a failure is a warning. */
 void line_unit_label(struct line_unit *u);
+
+/* Load the job's template and draw a sample. */
+int line_label_open(struct line_kit *k, struct report *r);
 
 #endif

@@ -9,6 +9,8 @@
 #include "fmt/espimg.h"
 #include "host/batch_gen.h"
 #include "host/csv.h"
+#include "host/label.h"
+#include "host/line_impl.h"
 #include "host/ptable_csv.h"
 #include "host/x509_profile.h"
 
@@ -100,9 +102,8 @@ static int check_image(struct line_kit *k, const struct line_image *im, const st
         other = chip_by_image_id(h.chip_id);
         if (h.chip_id != (unsigned)c->image_id)
                 return line_job_error(k->job, &im->file, E_VERIFY, r,
-                                      "%s is for %s (chip id %u), the job is for %s",
-                                      im->file.text, other ? other->name : "another chip",
-                                      h.chip_id, c->name);
+                                      "%s is for %s (chip id %u), the job is for %s", im->file.text,
+                                      other ? other->name : "another chip", h.chip_id, c->name);
         if (espimg_read(data->data, data->len, true, &img, &d) < 0 || espimg_check(&img, &d) < 0)
                 return line_job_error(k->job, &im->file, d.code, r, "%s: %s", im->file.text,
                                       diag_text(&d));
@@ -163,8 +164,8 @@ static int load_image(struct line_kit *k, const struct line_image *im, struct re
 }
 
 /* An image placed by offset may run into a partition that is not meant. */
-static int check_overlap(struct line_kit *k, const struct line_image *im,
-                         const struct line_part *p, struct report *r)
+static int check_overlap(struct line_kit *k, const struct line_image *im, const struct line_part *p,
+                         struct report *r)
 {
         if (im->partition.text)
                 return 0;
@@ -178,8 +179,8 @@ static int check_overlap(struct line_kit *k, const struct line_image *im,
                 if (p->offset >= e->offset && p->offset < ptable_end(e) &&
                     p->offset + p->data.len > ptable_end(e))
                         return line_job_error(k->job, &im->file, E_NOSPACE, r,
-                                              "%s runs over the end of partition %s",
-                                              im->file.text, e->name);
+                                              "%s runs over the end of partition %s", im->file.text,
+                                              e->name);
         }
         if (p->offset < k->job->table_offset + PTABLE_LEN &&
             p->offset + p->data.len > k->job->table_offset)
@@ -251,9 +252,10 @@ static int make_plan(struct line_kit *k, struct report *r)
         for (size_t i = 0; i < k->part_count && rc == 0; i++) {
                 struct line_part *p = &k->parts[i];
 
-                images[i] = (struct flash_image){
-                        .name = p->name, .offset = p->offset, .data = p->data.data, .len = p->data.len
-                };
+                images[i] = (struct flash_image){ .name = p->name,
+                                                  .offset = p->offset,
+                                                  .data = p->data.data,
+                                                  .len = p->data.len };
                 rc = sha256_of(h, p->data.data, p->data.len, p->sha256);
         }
         if (rc == 0)
@@ -413,8 +415,10 @@ int line_kit_open(struct line_kit *k, const struct line_job *job, struct report 
                 load_images(k, r);
                 add_table(k, r);
                 add_erase(k, r);
-                if (load_serials(k, r) == 0)
+                if (load_serials(k, r) == 0) {
                         open_factory(k, r);
+                        line_label_open(k, r);
+                }
         }
         if (r->errors == before)
                 make_plan(k, r);
@@ -427,6 +431,7 @@ void line_kit_close(struct line_kit *k)
         for (size_t i = 0; i < k->part_count; i++)
                 blob_free_secret(&k->parts[i].data);
         line_maker_close(k->maker);
+        label_free(k->label);
         for (size_t i = 0; i < k->serial_count; i++)
                 free(k->serials[i]);
         free(k->serials);

@@ -34,6 +34,7 @@ struct line_kit {
         uint32_t end;            /* of the last partition, bytes: what a flash must have */
         uint32_t factory_offset, factory_size; /* size 0: no factory data */
         struct line_maker *maker;              /* NULL: no factory data */
+        struct label *label;                   /* NULL: none is printed */
         char **serials;                        /* of a list, in order; owned */
         size_t serial_count;
         unsigned rev_min, rev_max; /* of the job and of the images together */

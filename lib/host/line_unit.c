@@ -297,6 +297,11 @@ static int make(struct line_unit *u)
                 snprintf(u->row->cert_serial, sizeof u->row->cert_serial, "%s",
                          u->made.cert_serial);
                 snprintf(u->row->service, sizeof u->row->service, "%s", u->made.service);
+                /* a folder with so long a name is not told: the label is printed from here */
+                if (cfg->job->factory.out.text &&
+                    snprintf(u->row->files, sizeof u->row->files, "%s/%s",
+                             cfg->job->factory.out.text, u->made.stem) >= (int)sizeof u->row->files)
+                        u->row->files[0] = 0;
         }
         if (record_images(u) < 0)
                 return -1;
@@ -489,6 +494,8 @@ int line_unit_run(struct line_station *st, size_t slot, struct link *link, struc
         show_start(u);
         rc = work(u);
         record(u, rc);
+        if (rc == 0 && !u->failure)
+                line_unit_label(u);
         show_result(u);
         *left = u->link;
         line_made_free(&u->made);
