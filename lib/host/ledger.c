@@ -124,7 +124,7 @@ int ledger_ping(struct ledger *l, struct diag *d)
 
         if (rc < 0)
                 return rc;
-        rc = ledger_query(l, l->db->ops->lock_head, NULL, 0, NULL, NULL, d);
+        rc = ledger_query(l, l->db->ops->read_head, NULL, 0, NULL, NULL, d);
         return ledger_read_end(l, rc < 0 ? rc : 0, d);
 }
 

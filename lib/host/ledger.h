@@ -249,4 +249,67 @@ struct ledger_event {
 long ledger_events(struct ledger *l, const char *serial,
                    int (*fn)(void *ctx, const struct ledger_event *e), void *ctx, struct diag *d);
 
+/* ---- is it all as it was written? ---- */
+
+struct ledger_verdict {
+        int64_t events, units;
+        uint64_t faults;
+        char head[24 + LEDGER_HASH_MAX]; /* "SEQ:HASH" of the last event: note it elsewhere, and no
+                                            one can cut or rewrite what is before it unseen */
+};
+
+/*
+ * Recompute the chain from the first event (changed, removed, exchanged, inserted events; an end
+ * that was cut against the head), fold the events of every unit and compare with its row, batches
+ * and their counters likewise, and no serial number or MAC twice. anchor (may be NULL): a head
+ * noted earlier must be in the chain. fault is called for each finding (may be NULL). One state of
+ * the whole ledger is looked at; others go on writing. 0: sound; -E_VERIFY: not; -E_SYNTAX: anchor.
+ */
+int ledger_verify(struct ledger *l, const char *anchor, void (*fault)(void *ctx, const char *text),
+                  void *ctx, struct ledger_verdict *out, struct diag *d);
+
+/* ---- how the line is doing ---- */
+
+struct ledger_slot_stats {
+        char station[LEDGER_NAME_MAX], slot[LEDGER_NAME_MAX];
+        uint64_t passed, failed;   /* attempts */
+        int64_t median_ms, p95_ms; /* cycle time of those that passed and have one; 0: none */
+        int64_t *cycles;           /* private */
+        size_t cycle_count, cycle_cap;
+};
+struct ledger_class_stats {
+        char name[LEDGER_NAME_MAX];
+        uint64_t attempts;
+};
+struct ledger_report {
+        uint64_t units;                  /* ended at least once */
+        uint64_t passed;                 /* whose last end is a pass, and which were not scrapped */
+        uint64_t first_passed;           /* whose first end is a pass */
+        uint64_t attempts;               /* that ended */
+        struct ledger_slot_stats *slots; /* by station and slot */
+        size_t slot_count;
+        struct ledger_class_stats *classes; /* of failures; the most frequent first */
+        size_t class_count;
+};
+
+/* Of a batch (NULL: all), of what ended since and before until (as in a filter; NULL: any time).
+ * Free with ledger_report_free in any case. */
+int ledger_report(struct ledger *l, const char *batch, const char *since, const char *until,
+                  struct ledger_report *out, struct diag *d);
+void ledger_report_free(struct ledger_report *r);
+
+/* ---- export ---- */
+
+/* A heading and a row a unit. Cells that a spreadsheet would take for a formula get a ' in front.
+ */
+int ledger_export_csv(struct ledger *l, const struct ledger_filter *f, FILE *out, struct diag *d);
+/* One object a line. */
+int ledger_export_json(struct ledger *l, const struct ledger_filter *f, FILE *out, struct diag *d);
+/* {"v":1,"hash":…,"event":TEXT} a line; the text's bytes are those that were hashed. */
+int ledger_export_events(struct ledger *l, const char *serial, FILE *out, struct diag *d);
+
+struct json_writer;
+/* The members of a unit into an open object. */
+void ledger_unit_json(struct json_writer *w, const struct ledger_unit *u);
+
 #endif

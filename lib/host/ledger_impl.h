@@ -32,6 +32,7 @@ struct ledger_db_ops {
         const char *begin; /* a transaction that writes; on SQLite it is the only one from here */
         const char *begin_read; /* one that sees one state of everything */
         const char *lock_head;  /* reads the head; on PostgreSQL it is the only writer from here */
+        const char *read_head;  /* the same without taking it */
         const char *make_lock;  /* one station at a time makes the tables */
         const char *any_table;  /* a row if there are tables of somebody else (makes us refuse) */
         const char *has_meta;   /* a row if there is a ledger */

@@ -177,6 +177,7 @@ static const struct ledger_db_ops sqlite_ops = {
         .begin = "BEGIN IMMEDIATE",
         .begin_read = "BEGIN",
         .lock_head = "SELECT seq, hash FROM fctry_head WHERE one = 1",
+        .read_head = "SELECT seq, hash FROM fctry_head WHERE one = 1",
         .make_lock = "SELECT 1",
         .any_table = "SELECT 1 FROM sqlite_master LIMIT 1",
         .has_meta = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'fctry_meta'",
