@@ -160,10 +160,23 @@ static bool is_old_file(const char *word)
         return word[0] != '-' && word[0] != '@' && parse_size(word, &v) < 0;
 }
 
+/* espsecure's options that take all words up to the next option, but for the file at the end. */
+static bool takes_many(const char *word)
+{
+        static const char *const names[] = { "--keyfile", "--key",        "-k",
+                                             "--pub-key", "--public-key", "--signature" };
+
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+                if (opt_word_is(word, names[i]))
+                        return true;
+        return false;
+}
+
 int args_expand(int *argc, char ***argv)
 {
         struct words w = { 0 };
         bool flashes = false;
+        bool signs = false;
         int rc = add_text(&w, (*argv)[0]);
 
         for (int i = 1; i < *argc && rc == 0; i++) {
@@ -174,10 +187,16 @@ int args_expand(int *argc, char ***argv)
                         word++;
                 flashes = flashes || opt_word_is(word, "write-flash") ||
                           opt_word_is(word, "verify-flash");
+                signs = signs || opt_word_is(word, "sign|sign-data");
                 if (opt_word_is(word, "--diff-with")) {
                         while (rc == 0 && i + 1 < *argc && is_old_file((*argv)[i + 1]))
                                 if ((rc = add_text(&w, word)) == 0)
                                         rc = add_text(&w, (*argv)[++i]);
+                } else if (signs && takes_many(word)) {
+                        do
+                                if ((rc = add_text(&w, word)) == 0 && i + 1 < *argc)
+                                        rc = add_text(&w, (*argv)[++i]);
+                        while (rc == 0 && i + 2 < *argc && (*argv)[i + 1][0] != '-');
                 } else if (word[0] == '@' && word[1])
                         rc = add_at_file(&w, word + 1);
                 else if (flashes && word[0] != '-' && ends_with(word, ".json"))

@@ -149,6 +149,16 @@ COMMAND(ports);
 COMMAND(line);
 COMMAND(load_ram);
 COMMAND(run);
+COMMAND(sign);
+COMMAND(verify_signature);
+COMMAND(signature_info);
+COMMAND(generate_signing_key);
+COMMAND(digest_key);
+COMMAND(extract_public_key);
+COMMAND(digest_bootloader);
+COMMAND(encrypt);
+COMMAND(decrypt);
+COMMAND(generate_flash_key);
 #undef COMMAND
 
 #endif

@@ -144,19 +144,29 @@ static struct xts_pair *xts_of(const struct crypt_xts *c)
         return (struct xts_pair *)(uintptr_t)(const void *)c->opaque;
 }
 
-int crypt_xts_init(struct crypt_xts *c, const uint8_t key[CRYPT_XTS_KEY])
+static int xts_init(struct crypt_xts *c, const uint8_t *key, unsigned len)
 {
         struct xts_pair *p = xts_of(c);
         int rc;
 
         mbedtls_aes_xts_init(&p->enc);
         mbedtls_aes_xts_init(&p->dec);
-        if (bytes_equal_ct(key, key + CRYPT_XTS_KEY / 2, CRYPT_XTS_KEY / 2))
+        if (bytes_equal_ct(key, key + len / 2, len / 2))
                 return -E_KEY;
-        rc = mbedtls_aes_xts_setkey_enc(&p->enc, key, CRYPT_XTS_KEY * 8);
+        rc = mbedtls_aes_xts_setkey_enc(&p->enc, key, len * 8);
         if (rc == 0)
-                rc = mbedtls_aes_xts_setkey_dec(&p->dec, key, CRYPT_XTS_KEY * 8);
+                rc = mbedtls_aes_xts_setkey_dec(&p->dec, key, len * 8);
         return status(rc);
+}
+
+int crypt_xts_init(struct crypt_xts *c, const uint8_t key[CRYPT_XTS_KEY])
+{
+        return xts_init(c, key, CRYPT_XTS_KEY);
+}
+
+int crypt_xts128_init(struct crypt_xts *c, const uint8_t key[CRYPT_XTS128_KEY])
+{
+        return xts_init(c, key, CRYPT_XTS128_KEY);
 }
 
 int crypt_xts_encrypt(const struct crypt_xts *c, const uint8_t tweak[16], const uint8_t *in,

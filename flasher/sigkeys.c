@@ -1,0 +1,68 @@
+/* Keys of the signing and encrypting commands: files, tokens. */
+#include "sigkeys.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include <openssl/evp.h>
+
+#include "base/err.h"
+#include "host/ca.h"
+#include "host/passphrase.h"
+#include "host/x509_token.h"
+
+struct key_options key_options;
+
+void note_open_file(const char *path)
+{
+        if (passphrase_file_is_open(path))
+                say("%s: note: %s may be read by others; chmod 600 %s", tool_name(), path, path);
+}
+
+static struct passphrase_source source(void)
+{
+        if (key_options.passphrase_file)
+                note_open_file(key_options.passphrase_file);
+        return (struct passphrase_source){ key_options.passphrase_file, -1 };
+}
+
+int signing_key(const char *path_or_uri, EVP_PKEY **out)
+{
+        const struct passphrase_source from = source();
+        struct diag d = { 0 };
+
+        if (!token_uri_is(path_or_uri))
+                note_open_file(path_or_uri);
+        if (ca_load_key(path_or_uri, key_options.module, &from, out, &d) < 0)
+                return fail(NULL, &d);
+        return 0;
+}
+
+int public_key(const char *path_or_uri, EVP_PKEY **out)
+{
+        struct diag d = { 0 };
+        int rc;
+
+        if (token_uri_is(path_or_uri))
+                return signing_key(path_or_uri, out);
+        rc = secboot_public_load(path_or_uri, out, &d);
+        if (rc == -E_STATE)
+                return signing_key(path_or_uri, out);
+        return rc < 0 ? fail(NULL, &d) : 0;
+}
+
+bool same_file(const char *a, const char *b)
+{
+        struct stat x, y;
+
+        return stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) && x.st_dev == y.st_dev &&
+               x.st_ino == y.st_ino;
+}
+
+int check_output(const char *output, const char *const inputs[], size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (inputs[i] && output && same_file(output, inputs[i]))
+                        return usage_error("--output: %s is an input of this command", inputs[i]);
+        return 0;
+}
