@@ -19,7 +19,9 @@ $(B)/tests/%: $(B)/tests/unit/%.o $(FAKE_LIB) $(CLOUD_LIB) $(OUTLET_LIB) $(SIM_L
 -include $(UNIT_TESTS:%.c=$(B)/%.d)
 # Before the archives, so that theirs are not taken.
 $(B)/tests/blink_test: $(B)/firmware/blink/driver.o
--include $(B)/firmware/blink/driver.d
+POWERCUT_OBJ := $(B)/firmware/port/linux/kv.o $(B)/firmware/port/linux/ota.o
+$(B)/tests/outlet_powercut_test: $(POWERCUT_OBJ)
+-include $(B)/firmware/blink/driver.d $(POWERCUT_OBJ:.o=.d)
 
 # Programs that only tests start: tests/tools/NAME.c.
 TEST_TOOLS := $(patsubst tests/tools/%.c,$(B)/tests/%,$(wildcard tests/tools/*.c))

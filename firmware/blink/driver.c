@@ -18,7 +18,6 @@ static const struct driver_property properties[] = {
 
 static unsigned pin;
 static struct panel panel;
-static struct driver_news news;
 static bool blinks, lit;
 static int32_t half_ms = 1000;
 static uint64_t next_at; /* 0: at once */
@@ -69,27 +68,25 @@ int driver_set(size_t property, int32_t value)
         return 0;
 }
 
-static void act(enum button_action action)
+static void toggle(void)
 {
-        if (action == BUTTON_CLICK) {
-                (void)driver_set(BLINK, !blinks);
-                news.changed |= 1u << BLINK;
-        }
-        news.reset |= action == BUTTON_RESET || action == BUTTON_RESET_ALL;
-        news.reset_all |= action == BUTTON_RESET_ALL;
+        (void)driver_set(BLINK, !blinks);
+        panel.news.changed |= 1u << BLINK;
 }
 
 void driver_event(const struct port_event *ev, uint64_t now)
 {
-        act(panel_event(&panel, ev, now));
+        if (panel_event(&panel, ev, now))
+                toggle();
 }
 
 uint64_t driver_tick(enum driver_mood mood, uint64_t now)
 {
-        enum button_action action;
-        const uint64_t due = panel_tick(&panel, mood, now, &action);
+        bool clicked;
+        const uint64_t due = panel_tick(&panel, mood, now, &clicked);
 
-        act(action);
+        if (clicked)
+                toggle();
         if (!blinks)
                 return due;
         if (now >= next_at) {
@@ -101,10 +98,7 @@ uint64_t driver_tick(enum driver_mood mood, uint64_t now)
 
 struct driver_news driver_news(void)
 {
-        const struct driver_news told = news;
-
-        news = (struct driver_news){ 0 };
-        return told;
+        return panel_news(&panel);
 }
 
 bool driver_check(unsigned i, struct driver_check *c)

@@ -44,8 +44,21 @@ void board_print_log(const struct board *b, FILE *out)
                 fprintf(out, "%s\n", b->log[i % BOARD_LOG]);
 }
 
+void board_print_said(const struct board *b, FILE *out)
+{
+        uint64_t at = b->said_count > BOARD_SAID ? b->said_count - BOARD_SAID : 0;
+
+        for (; at < b->said_count; at++) {
+                const char c = b->said[at % BOARD_SAID];
+
+                fputc(c ? c : '?', out); /* an answer is a text */
+        }
+}
+
 void board_say(struct board *b, const void *p, size_t n)
 {
+        for (size_t i = 0; i < n; i++)
+                b->said[b->said_count++ % BOARD_SAID] = ((const char *)p)[i];
         if (line_chip_put(&b->line, p, n, b->now, b->cpu_busy) < 0)
                 note(b, "%zu bytes lost: nobody reads the port", n);
 }
@@ -458,6 +471,9 @@ void board_status(const struct board *b, FILE *out)
         json_uint(&w, "rate", b->line.chip_rate);
         json_bool(&w, "button", b->button_until != 0);
         json_bool(&w, "output", b->output);
+        json_uint(&w, "output_changes", b->output_changes);
+        json_bool(&w, "led", b->led);
+        json_uint(&w, "led_changes", b->led_changes);
         json_uint(&w, "resets", b->resets);
         json_uint(&w, "commands", b->commands);
         json_uint(&w, "flash_operations", b->flash.operations);

@@ -48,7 +48,8 @@ enum board_state {
         BOARD_DEAD,   /* hung, or running code that nobody can run here; until a reset */
 };
 
-#define BOARD_LOG 128 /* lines that are remembered */
+#define BOARD_LOG  128    /* lines that are remembered */
+#define BOARD_SAID 16384u /* bytes of the UART that are remembered */
 
 struct board {
         unsigned index;
@@ -67,9 +68,12 @@ struct board {
         uint64_t button_until;      /* 0: not pressed */
         uint64_t next_boot;         /* when the ROM tries again */
         uint32_t commands, resets;
-        bool output; /* the switched output of the firmware; off without one */
+        bool output, led;                     /* what the firmware's pins drive; off without one */
+        uint32_t output_changes, led_changes; /* edges since the start */
         char log[BOARD_LOG][96];
         unsigned log_count;
+        uint64_t said_count; /* bytes that the UART has sent; the last ones are in said */
+        char said[BOARD_SAID];
 };
 
 /* cfg is copied with its paths. The board is left without power. */
@@ -100,9 +104,10 @@ int board_fault(struct board *b, const char *spec, struct diag *d);
 #define BOARD_MAC_TEXT 18u /* bytes of "24:0a:c4:00:00:01" with its NUL */
 const char *board_mac_text(const struct board *b, char text[BOARD_MAC_TEXT]); /* returns text */
 
-/* One object of JSON, and the log's lines, oldest first. */
+/* One object of JSON, the log's lines, and what the UART has sent, oldest first. */
 void board_status(const struct board *b, FILE *out);
 void board_print_log(const struct board *b, FILE *out);
+void board_print_said(const struct board *b, FILE *out);
 
 const char *board_state_name(enum board_state s);
 

@@ -25,10 +25,15 @@
 #define BOOT_ROOM  0x8000u     /* bytes of flash up to the partition table */
 #define PROGRAM_FD (BUS_FD + 1)
 
-/* Pins of the devkits: the switched output, the boot button. */
+/* Pins of the devkits: the switched output, the light, the boot button. */
 static unsigned switch_pin(const struct board *b)
 {
         return b->cfg.type->chip_id == 0 ? 27 : 19;
+}
+
+static unsigned led_pin(const struct board *b)
+{
+        return b->cfg.type->chip_id == 0 ? 2 : 8;
 }
 
 static unsigned button_pin(const struct board *b)
@@ -41,6 +46,23 @@ bool boot_level(const struct boot *o, unsigned pin)
         if (pin < PINS && o->out_enabled >> pin & 1)
                 return o->out_level >> pin & 1;
         return pin != button_pin(o->board) || !o->button;
+}
+
+static void show_pin(const struct boot *o, unsigned pin, bool *level, uint32_t *changes)
+{
+        const bool now = (o->out_enabled & o->out_level) >> pin & 1;
+
+        *changes += now != *level;
+        *level = now;
+}
+
+/* The pins may have changed: output and light follow. */
+static void show_pins(struct boot *o)
+{
+        struct board *b = o->board;
+
+        show_pin(o, switch_pin(b), &b->output, &b->output_changes);
+        show_pin(o, led_pin(b), &b->led, &b->led_changes);
 }
 
 static void close_fd(int *fd)
@@ -175,7 +197,7 @@ static void reset_pins(struct boot *o)
         }
         o->reason = BUS_RESET_POWER;
         o->out_enabled = o->out_level = 0;
-        o->board->output = false;
+        show_pins(o);
 }
 
 /* The ROM's part: the image at the bootloader's offset is verified and executed. */
@@ -306,8 +328,7 @@ static int q_output(struct question *q)
                 return -E_RANGE;
         o->out_enabled |= bit;
         o->out_level = q->b ? o->out_level | bit : o->out_level & ~bit;
-        if (q->a == switch_pin(o->board))
-                o->board->output = q->b;
+        show_pins(o);
         return 0;
 }
 
@@ -319,6 +340,7 @@ static int q_input(struct question *q)
                 return -E_RANGE;
         q->o->in_watched |= bit;
         q->o->out_enabled &= ~bit;
+        show_pins(q->o);
         return 0;
 }
 
@@ -448,7 +470,7 @@ void boot_tick(struct boot *o, uint64_t now)
         if (b->state == BOARD_OFF || b->state == BOARD_HELD || b->state == BOARD_LOADER) {
                 o->out_enabled = 0;
                 o->reason = BUS_RESET_RESTART; /* unless it comes back by power or EN */
-                b->output = false;
+                show_pins(o);
         }
         if (!o->pid)
                 return;

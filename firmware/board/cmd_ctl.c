@@ -49,6 +49,6 @@ const struct command cmd_ctl = {
         .min_args = 2,
         .max_args = 3,
         .run = run,
-        .more = "Commands: press [MS], output, reset [--download], cut-power [N], fault SPEC, log, "
-                "status, quit.",
+        .more = "Commands: press [MS], output, led, reset [--download], cut-power [N], fault SPEC, "
+                "log, uart, status, quit.",
 };

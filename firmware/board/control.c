@@ -122,6 +122,20 @@ static int do_output(struct order *o, struct diag *d)
         return 0;
 }
 
+static int do_led(struct order *o, struct diag *d)
+{
+        (void)d;
+        fprintf(o->out, "%s\n", o->board->led ? "on" : "off");
+        return 0;
+}
+
+static int do_uart(struct order *o, struct diag *d)
+{
+        (void)d;
+        board_print_said(o->board, o->out);
+        return 0;
+}
+
 static int do_reset(struct order *o, struct diag *d)
 {
         if (*o->rest && strcmp(o->rest, "download") != 0)
@@ -172,9 +186,10 @@ static const struct {
         const char *name;
         int (*run)(struct order *o, struct diag *d);
 } orders[] = {
-        { "press", do_press },         { "output", do_output }, { "reset", do_reset },
-        { "cut-power", do_cut_power }, { "fault", do_fault },   { "log", do_log },
-        { "status", do_status },       { "quit", do_quit },
+        { "press", do_press }, { "output", do_output },       { "led", do_led },
+        { "reset", do_reset }, { "cut-power", do_cut_power }, { "fault", do_fault },
+        { "log", do_log },     { "uart", do_uart },           { "status", do_status },
+        { "quit", do_quit },
 };
 
 static int obey(struct order *o, const char *line, struct diag *d)
@@ -186,7 +201,8 @@ static int obey(struct order *o, const char *line, struct diag *d)
                 if (strlen(orders[i].name) == len && !memcmp(orders[i].name, line, len))
                         return orders[i].run(o, d);
         return diag_set(d, E_SYNTAX,
-                        "'%.40s' is no command; press output reset cut-power fault log status quit",
+                        "'%.40s' is no command; press output led reset cut-power fault log uart "
+                        "status quit",
                         line);
 }
 

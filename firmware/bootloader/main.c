@@ -9,6 +9,8 @@
 #include "fmt/bootsel.h"
 #include "host/payload.h"
 
+#define TRIES 3u /* starts of a new app that does not confirm itself */
+
 static struct bootsel boot;
 
 static void say(void *ctx, const char *line)
@@ -34,7 +36,9 @@ static void run_app(int fd)
 int main(void)
 {
         struct bus_info info;
-        struct bootsel_config cfg = { .flash = bus_flash(), .need_hash = true, .say = say };
+        struct bootsel_config cfg = {
+                .flash = bus_flash(), .need_hash = true, .tries = TRIES, .say = say
+        };
         struct diag d = { 0 };
         int fd = -1;
 

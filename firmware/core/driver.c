@@ -20,7 +20,6 @@ static const struct driver_property properties[] = { { "output", false } };
 
 static const struct board *pins;
 static struct panel panel;
-static struct driver_news news;
 static bool output;
 
 static const struct board *board(void)
@@ -45,7 +44,6 @@ int driver_kept(void)
 void driver_init(bool on, uint64_t now)
 {
         pins = board();
-        news = (struct driver_news){ 0 };
         output = on;
         port_gpio_output(pins->output, output);
         panel_init(&panel, pins->button, pins->light, now);
@@ -66,36 +64,31 @@ int driver_set(size_t property, int32_t value)
         return 0;
 }
 
-static void act(enum button_action action)
+static void toggle(void)
 {
-        if (action == BUTTON_CLICK) {
-                (void)driver_set(0, !output);
-                news.changed |= 1u << 0;
-        }
-        news.reset |= action == BUTTON_RESET || action == BUTTON_RESET_ALL;
-        news.reset_all |= action == BUTTON_RESET_ALL;
+        (void)driver_set(0, !output);
+        panel.news.changed |= 1u << 0;
 }
 
 void driver_event(const struct port_event *ev, uint64_t now)
 {
-        act(panel_event(&panel, ev, now));
+        if (panel_event(&panel, ev, now))
+                toggle();
 }
 
 uint64_t driver_tick(enum driver_mood mood, uint64_t now)
 {
-        enum button_action action;
-        const uint64_t due = panel_tick(&panel, mood, now, &action);
+        bool clicked;
+        const uint64_t due = panel_tick(&panel, mood, now, &clicked);
 
-        act(action);
+        if (clicked)
+                toggle();
         return due;
 }
 
 struct driver_news driver_news(void)
 {
-        const struct driver_news told = news;
-
-        news = (struct driver_news){ 0 };
-        return told;
+        return panel_news(&panel);
 }
 
 bool driver_check(unsigned i, struct driver_check *c)

@@ -15,11 +15,26 @@ void panel_init(struct panel *p, unsigned button_pin, unsigned light_pin, uint64
         button_init(&p->button, panel_pressed(p), now);
 }
 
-enum button_action panel_event(struct panel *p, const struct port_event *ev, uint64_t now)
+static bool is_click(struct panel *p, enum button_action action)
+{
+        p->news.reset |= action == BUTTON_RESET || action == BUTTON_RESET_ALL;
+        p->news.reset_all |= action == BUTTON_RESET_ALL;
+        return action == BUTTON_CLICK;
+}
+
+bool panel_event(struct panel *p, const struct port_event *ev, uint64_t now)
 {
         if (ev->type != PORT_EV_GPIO || ev->gpio.pin != p->button_pin)
-                return BUTTON_NONE;
-        return button_update(&p->button, !ev->gpio.high, now);
+                return false;
+        return is_click(p, button_update(&p->button, !ev->gpio.high, now));
+}
+
+struct driver_news panel_news(struct panel *p)
+{
+        const struct driver_news told = p->news;
+
+        p->news = (struct driver_news){ 0 };
+        return told;
 }
 
 static uint64_t sooner(uint64_t a, uint64_t b)
@@ -66,9 +81,8 @@ static uint64_t shine(struct panel *p, enum driver_mood mood, uint64_t now)
         return now + (want ? l->on : period) - phase;
 }
 
-uint64_t panel_tick(struct panel *p, enum driver_mood mood, uint64_t now,
-                    enum button_action *action)
+uint64_t panel_tick(struct panel *p, enum driver_mood mood, uint64_t now, bool *clicked)
 {
-        *action = button_update(&p->button, panel_pressed(p), now);
+        *clicked = is_click(p, button_update(&p->button, panel_pressed(p), now));
         return sooner(sooner(button_due(&p->button), hold_due(p, now)), shine(p, mood, now));
 }

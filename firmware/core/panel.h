@@ -19,6 +19,7 @@
  *   0.05 s, 0.05 s  … and forgets what the cloud has taught
  */
 struct panel {
+        struct driver_news news; /* what driver_news() is to tell; the driver adds what changed */
         /* private: */
         unsigned button_pin, light_pin;
         struct button button;
@@ -28,13 +29,15 @@ struct panel {
 /* Configures both pins, the light off. */
 void panel_init(struct panel *p, unsigned button_pin, unsigned light_pin, uint64_t now);
 
-/* What the person meant, if that is clear now. */
-enum button_action panel_event(struct panel *p, const struct port_event *ev, uint64_t now);
+/* True if the button was clicked. A longer press goes to the news. */
+bool panel_event(struct panel *p, const struct port_event *ev, uint64_t now);
 
-/* The same, into *action; sets the light. Returns when to call again, UINT64_MAX: after an event.
+/* The same, into *clicked; sets the light. Returns when to call again, UINT64_MAX: after an event.
  */
-uint64_t panel_tick(struct panel *p, enum driver_mood mood, uint64_t now,
-                    enum button_action *action);
+uint64_t panel_tick(struct panel *p, enum driver_mood mood, uint64_t now, bool *clicked);
+
+/* The news since the last call. */
+struct driver_news panel_news(struct panel *p);
 
 bool panel_pressed(const struct panel *p);
 

@@ -41,16 +41,35 @@ static const struct ptable_entry *entry_of(const struct bootsel *b, int slot)
         return ptable_find_type(&b->table, PTABLE_APP, (uint8_t)subtype, NULL);
 }
 
-/* An app that was pending and is booted again has not confirmed itself. */
-static int abort_pending(struct bootsel *b, uint32_t at, struct otadata *o)
+/* One more start for the app of this copy, if it has one left. */
+static int start_again(struct bootsel *b, uint32_t at, unsigned copy, struct otadata_copy *c)
 {
+        const unsigned starts = otadata_starts(c);
+
+        if (starts >= b->cfg->tries)
+                return -E_RANGE;
+        say(b, "otadata %u: not confirmed, start %u of %u", copy, starts + 1, b->cfg->tries);
+        return otadata_count_start(b->cfg->flash, at, copy, c);
+}
+
+/* An app that was pending and is booted again has not confirmed itself. */
+static int judge_pending(struct bootsel *b, uint32_t at, struct otadata *o)
+{
+        const int active = otadata_active(o);
+
         for (unsigned i = 0; i < 2; i++) {
                 struct otadata_copy *c = &o->copy[i];
                 int rc;
 
                 if (c->state != OTADATA_PENDING || !c->crc_ok)
                         continue;
-                say(b, "otadata %u: not confirmed after its first start, aborted", i);
+                rc = (int)i == active ? start_again(b, at, i, c) : -E_RANGE;
+                if (rc == 0)
+                        continue;
+                if (rc == -E_IO)
+                        return rc; /* any other: it cannot be counted, so it is not tried again */
+                say(b, "otadata %u: not confirmed after its %s start, aborted", i,
+                    b->cfg->tries > 1 ? "last" : "first");
                 c->state = OTADATA_ABORTED;
                 if ((rc = otadata_store(b->cfg->flash, at, i, c->seq, c->state)) < 0)
                         return rc;
@@ -87,7 +106,7 @@ static int first_choice(struct bootsel *b, int *slot, struct diag *d)
         }
         if ((rc = otadata_load(b->cfg->flash, e->offset, &o, d)) < 0)
                 return rc;
-        if (!b->cfg->no_rollback && (rc = abort_pending(b, e->offset, &o)) < 0)
+        if (!b->cfg->no_rollback && (rc = judge_pending(b, e->offset, &o)) < 0)
                 return diag_set(d, -rc, "otadata cannot be written");
         active = otadata_active(&o);
         if (slots == 0 || (is_ruled_out(&o.copy[0]) && is_ruled_out(&o.copy[1]))) {

@@ -1,7 +1,7 @@
 /*
  * What a second-stage bootloader decides from flash: partition table, otadata with rollback, the
  * slot, the image in it. The order of attempts is that of bootloader_utility.c in ESP-IDF v5.5 with
- * CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE. Freestanding.
+ * CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE; only the number of tries may be another. Freestanding.
  */
 #ifndef FMT_BOOTSEL_H
 #define FMT_BOOTSEL_H
@@ -24,7 +24,13 @@ struct bootsel_config {
         uint32_t table_offset;     /* 0: PTABLE_OFFSET */
         uint16_t chip_id;
         bool no_rollback; /* states of otadata are left alone */
-        bool need_hash;   /* of app images: see espimg_flash.h */
+        /*
+         * How often a new app is started before it must have confirmed itself: the next start after
+         * that takes the one before it. 0 and 1: once, as ESP-IDF's bootloader. Up to
+         * OTADATA_STARTS_MAX. More than one start forgives a cable pulled during the trial.
+         */
+        unsigned tries;
+        bool need_hash; /* of app images: see espimg_flash.h */
         /* A line for the console, without its end; borrowed during the call. NULL: none wanted. */
         void (*say)(void *ctx, const char *line);
         void *ctx;
@@ -49,9 +55,9 @@ int bootsel_table(struct bootsel *b, const struct bootsel_config *cfg, struct di
  * Choose and verify. On 0 app, slot and image say what to run. cfg is borrowed as long as b is
  * used.
  *
- * otadata is written where its states ask for it: pending-verify becomes aborted, new becomes
- * pending-verify, and a blank one without a factory app gets the record of the slot that runs. A
- * power cut at any of these writes leaves a flash that boots again.
+ * otadata is written where its states ask for it: pending-verify is counted (tries) or becomes
+ * aborted, new becomes pending-verify, and a blank one without a factory app gets the record of the
+ * slot that runs. A power cut at any of these writes leaves a flash that boots again.
  *
  * Errors: those of bootsel_table; -E_NOTFOUND: no app that can run; -E_IO of the flash.
  */

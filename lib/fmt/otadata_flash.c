@@ -36,6 +36,17 @@ int otadata_store(const struct flash *f, uint32_t offset, unsigned copy, uint32_
         return flash_write(f, at, record, sizeof record);
 }
 
+int otadata_count_start(const struct flash *f, uint32_t offset, unsigned copy,
+                        const struct otadata_copy *c)
+{
+        const uint8_t left = c->label[OTADATA_LABEL - 1];
+        const uint8_t next = left & (uint8_t)(left - 1u);
+
+        if (otadata_starts(c) >= OTADATA_STARTS_MAX)
+                return -E_RANGE;
+        return flash_write(f, offset + copy * OTADATA_COPY + OTADATA_AT_STARTS, &next, 1);
+}
+
 int otadata_activate(const struct flash *f, uint32_t offset, unsigned slot, unsigned slots,
                      enum otadata_state state)
 {

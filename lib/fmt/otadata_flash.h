@@ -18,6 +18,11 @@ int otadata_load(const struct flash *f, uint32_t offset, struct otadata *o, stru
 int otadata_store(const struct flash *f, uint32_t offset, unsigned copy, uint32_t seq,
                   uint32_t state);
 
+/* One more start of the pending app of record c, which is copy (0, 1): writes one byte, erases
+ * nothing. -E_RANGE: OTADATA_STARTS_MAX are counted already. */
+int otadata_count_start(const struct flash *f, uint32_t offset, unsigned copy,
+                        const struct otadata_copy *c);
+
 /*
  * Make slot boot next with this state (OTADATA_NEW where rollback is in use): the record goes into
  * the copy that does not boot now (esp_ota_set_boot_partition of ESP-IDF v5.5; other than otatool's

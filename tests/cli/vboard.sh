@@ -111,6 +111,10 @@ run ctl press 0
 expect "press for no time: refused" 4
 run ctl output
 expect "output is off" 0 '^off$'
+run ctl led
+expect "so is the light" 0 '^off$'
+run ctl uart
+expect "what the port has said is remembered" 0 'wait uart0 download'
 run vboard --tcp 127.0.0.1:0 --flash "$T/flash.bin"
 expect "the flash of a running board is locked" 5 'another running board'
 run vboard --tcp 127.0.0.1:0 --control "$T/c"

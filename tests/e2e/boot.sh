@@ -92,6 +92,7 @@ mark
 printf r >&3
 says "restart: the ROM says so" 'rst:0x3 '
 says "and the app is there again" 'Hello world'
+if ctl uart | tr -d '\r' | grep -aqx '\[0\] Hello world!'; then pass "ctl uart: what the firmware has said"; else fail "ctl uart: what the firmware has said" "$(ctl uart | tail -3)"; fi
 child=$(pgrep -P "$pid")
 off
 if [ -z "$(pgrep -P "$pid")" ] && ! kill -0 "$child" 2>/dev/null; then pass "power cut: the firmware is gone"; else fail "power cut: the firmware is gone"; fi
@@ -102,8 +103,12 @@ put $GOLD/2slots-seq1-VALID-seq2-NEW.bin $OTADATA
 boot
 says "a new app starts" 'slot 1: first start of a new app'
 says "it gives up: panic" 'panic: the firmware gave up with status 1'
-says "rollback" 'not confirmed after its first start, aborted'
+says "it gets a second start" 'not confirmed, start 2 of 3'
+says "and a third" 'not confirmed, start 3 of 3'
+says "then rollback" 'not confirmed after its last start, aborted'
 says "the app before it runs" 'hello [0-9.]* on'
+n=$(heard | grep -ac 'panic: the firmware gave up with status 1')
+if [ "$n" = 3 ]; then pass "three starts, not more"; else fail "three starts, not more" "$n"; fi
 if [ "$(byte $((OTADATA + 4096 + 24)))" = 4 ]; then pass "otadata: aborted"; else fail "otadata: aborted" "$(byte $((OTADATA + 4096 + 24)))"; fi
 if echo 'int main(void) { *(volatile int *)0 = 1; }' | ${CC:-cc} -w -x c -o "$T/segv" - 2>/dev/null; then
         off
@@ -168,14 +173,15 @@ says "repaired, it runs again" 'hello 2\.0\.0 on'
 # the power goes at each flash operation of switch, start, rollback and confirmation
 bad=
 cuts=0
-for n in 1 2 3 4 5; do
+for n in 1 2 3 4 5 6 7; do
         for app in hello2 false; do
                 off
                 put "$T/$app.bin" $SLOT1
                 put $GOLD/2slots-seq1-VALID-seq2-NEW.bin $OTADATA
                 ctl cut-power $n
                 boot
-                for i in $(seq 30); do
+                for i in $(seq 40); do
+                        heard | sed -n '/aborted\|confirmed$/,$p' | grep -aqE 'confirmed$|\) hello' && break # no more writes
                         if [ "$(state)" = off ]; then cuts=$((cuts + 1)); break; fi
                         sleep 0.05
                 done
@@ -184,7 +190,7 @@ for n in 1 2 3 4 5; do
                 until_said 'hello [0-9.]* on' >/dev/null || bad="$bad $app:$n"
         done
 done
-if [ -z "$bad" ] && [ $cuts -ge 6 ]; then pass "power cut at every write of otadata ($cuts cuts): always boots"; else fail "power cuts" "$cuts cuts, does not boot:$bad"; fi
+if [ -z "$bad" ] && [ $cuts -ge 9 ]; then pass "power cut at every write of otadata ($cuts cuts): always boots"; else fail "power cuts" "$cuts cuts, does not boot:$bad"; fi
 
 # pins
 off
@@ -192,14 +198,16 @@ put "$FW/blink.bin" $SLOT0
 put $GOLD/2slots-seq1-VALID.bin $OTADATA
 boot
 says "blink runs" 'blink [0-9.]+'
-seen=
-for i in $(seq 80); do seen="$seen $(ctl output)"; sleep 0.05; done
-case $seen in *on*off*on* | *off*on*off*) pass "the output goes on and off" ;; *) fail "the output goes on and off" "$seen" ;; esac
+changes() { ctl status | sed "s/.*\"$1_changes\":\([0-9]*\).*/\1/"; }
+before=$(changes output)
+for i in $(seq 160); do [ $(($(changes output) - before)) -ge 3 ] && break; sleep 0.05; done
+if [ $(($(changes output) - before)) -ge 3 ]; then pass "the output goes on and off"; else fail "the output goes on and off" "$(ctl status)"; fi
+if [ "$(changes led)" -ge 2 ]; then pass "the light says that it waits for provisioning"; else fail "the light says that it waits for provisioning" "$(ctl status)"; fi
 mark
 ctl press 100
 says "the button reaches it" 'driver: blink is 0'
 off
-if [ "$(ctl output)" = off ]; then pass "no power, no output"; else fail "no power, no output"; fi
+if [ "$(ctl output)" = off ] && [ "$(ctl led)" = off ]; then pass "no power, no output"; else fail "no power, no output"; fi
 
 # code for another processor; the end
 put tests/golden/image/002-c3-one-flash-segment/expected/out.bin 0

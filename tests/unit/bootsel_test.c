@@ -207,6 +207,77 @@ static void test_states_written(void **state)
         assert_int_equal(state_of(0), OTADATA_VALID);
 }
 
+/* As many starts as there are tries, whatever they are; confirmed at any of them it stays. */
+static void test_tries(void **state)
+{
+        (void)state;
+        for (unsigned tries = 0; tries <= OTADATA_STARTS_MAX; tries++) {
+                const unsigned starts = tries ? tries : 1;
+
+                for (unsigned confirm = 0; confirm <= starts; confirm++) { /* 0: never */
+                        setup(BOTH, true);
+                        bench.cfg.tries = tries;
+                        put_record(0, 1, OTADATA_VALID);
+                        put_record(1, 2, OTADATA_NEW);
+                        for (unsigned n = 1; n <= starts; n++) {
+                                assert_int_equal(boot(), 1);
+                                if (n == confirm)
+                                        assert_int_equal(otadata_mark(&bench.nor.flash, OTADATA,
+                                                                      OTADATA_VALID),
+                                                         0);
+                        }
+                        for (unsigned n = 0; n < 3; n++)
+                                assert_int_equal(boot(), confirm ? 1 : 0);
+                        assert_int_equal(state_of(1), confirm ? OTADATA_VALID : OTADATA_ABORTED);
+                        assert_int_equal(bench.mem[OTADATA + OTADATA_COPY + OTADATA_AT_STARTS],
+                                         0xFF);
+                        assert_int_equal(bench.nor.violations, 0);
+                }
+        }
+}
+
+/* Three tries and nothing that was confirmed: the factory app, and the first slot without one. */
+static void test_tries_fallback(void **state)
+{
+        (void)state;
+        for (unsigned factory = 0; factory < 2; factory++) {
+                setup(factory ? FACTORY | BOTH : BOTH, true);
+                bench.cfg.tries = 3;
+                put_record(0, 2, OTADATA_NEW);
+                for (unsigned n = 0; n < 3; n++)
+                        assert_int_equal(boot(), 1);
+                assert_int_equal(boot(), factory ? -1 : 0);
+                assert_int_equal(boot(), factory ? -1 : 0);
+        }
+}
+
+/* A label that somebody else wrote is no count: aborted at once, as ESP-IDF does. */
+static void test_tries_label(void **state)
+{
+        (void)state;
+        for (unsigned v = 0; v < 256; v++) {
+                const unsigned gone = 255 - v;
+                const bool ours = (gone & (gone + 1)) == 0;
+                const unsigned starts = ours ? 1 + (unsigned)__builtin_popcount(gone) : 9;
+
+                setup(BOTH, true);
+                bench.cfg.tries = 3;
+                put_record(0, 1, OTADATA_VALID);
+                put_record(1, 2, OTADATA_PENDING);
+                bench.mem[OTADATA + OTADATA_COPY + OTADATA_AT_STARTS] = (uint8_t)v;
+                for (unsigned n = starts; n < 3; n++)
+                        assert_int_equal(boot(), 1);
+                assert_int_equal(boot(), 0);
+        }
+        /* two pending ones: the one that does not boot gets no more tries */
+        setup(BOTH, true);
+        bench.cfg.tries = 3;
+        put_record(0, 1, OTADATA_PENDING);
+        put_record(1, 2, OTADATA_PENDING);
+        assert_int_equal(boot(), 1);
+        assert_int_equal(state_of(0), OTADATA_ABORTED);
+}
+
 static void test_no_otadata(void **state)
 {
         (void)state;
@@ -350,6 +421,45 @@ static void test_powercut_update(void **state)
         cut_everywhere(BOTH, (enum otadata_state)OTADATA_UNDEFINED, slots);
 }
 
+/* Three tries, the power cut at every write of them: never more than three starts of the new app,
+ * and then the old one. */
+static void test_powercut_tries(void **state)
+{
+        static uint8_t before[FLASH];
+        unsigned cuts = 0;
+
+        (void)state;
+        setup(BOTH, true);
+        bench.cfg.tries = 3;
+        put_record(0, 1, OTADATA_VALID);
+        memcpy(before, bench.mem, FLASH);
+        for (size_t n = 0; n <= 33; n++) {
+                for (uint64_t at = 0; at < 9; at++) {
+                        unsigned starts = 0;
+                        int got = 0;
+
+                        memcpy(bench.mem, before, FLASH);
+                        nor_power_on(&bench.nor);
+                        bench.nor.cut_at = bench.nor.ops + at;
+                        bench.nor.cut_bytes = n == 33 ? SIZE_MAX : n;
+                        (void)otadata_activate(&bench.nor.flash, OTADATA, 1, 2, OTADATA_NEW);
+                        for (unsigned k = 0; k < 9; k++) {
+                                if (bench.nor.off) {
+                                        nor_power_on(&bench.nor);
+                                        cuts++;
+                                }
+                                got = boot();
+                                if (bench.nor.off)
+                                        continue;
+                                assert_true(got == 0 || (got == 1 && ++starts <= 3));
+                        }
+                        assert_int_equal(got, 0);
+                        assert_int_equal(bench.nor.violations, 0);
+                }
+        }
+        assert_in_range(cuts, 34 * 6, 34 * 9);
+}
+
 /* The app confirms itself and the power goes: confirmed, or what was before it; never nothing. */
 static void test_powercut_confirm(void **state)
 {
@@ -426,6 +536,8 @@ int main(void)
                 cmocka_unit_test(test_image_limits),    cmocka_unit_test(test_golden_image),
                 cmocka_unit_test(test_powercut_update), cmocka_unit_test(test_powercut_confirm),
                 cmocka_unit_test(test_activate),        cmocka_unit_test(test_log),
+                cmocka_unit_test(test_tries),           cmocka_unit_test(test_tries_fallback),
+                cmocka_unit_test(test_tries_label),     cmocka_unit_test(test_powercut_tries),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

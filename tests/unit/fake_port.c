@@ -7,21 +7,11 @@
 #include "base/err.h"
 #include "crypt/crypt.h"
 #include "fmt/espimg.h"
-#include "fmt/flash_ram.h"
-#include "fmt/nvs_store.h"
 #include "fmt/nvs_write.h"
 
 struct fake fake;
 
-static struct part {
-        struct flash flash;
-        struct nvs_store store;
-        struct nvs_store_page pages[NVS_STORE_PAGES(FAKE_PART)];
-        bool mounted;
-} parts[2];
-
-/* A call that changes something: the power may go here. */
-static void call(void)
+void fake_call(void)
 {
         if (++fake.calls == fake.cut_at)
                 longjmp(fake.dark, 1);
@@ -42,7 +32,7 @@ void fake_forget(void)
 
 void fake_power_on(void)
 {
-        memset(parts, 0, sizeof parts);
+        fake.starts++;
         memset(fake.is_output, 0, sizeof fake.is_output);
         memset(fake.changes, 0, sizeof fake.changes);
         memset(fake.level, 0, sizeof fake.level);
@@ -59,7 +49,10 @@ void fake_power_on(void)
 
 void fake_reset(void)
 {
+        const unsigned starts = fake.starts;
+
         memset(&fake, 0, sizeof fake);
+        fake.starts = starts;
         memset(fake.nvs, 0xFF, sizeof fake.nvs);
         memset(fake.fctry, 0xFF, sizeof fake.fctry);
         fake.chip = 5;
@@ -197,7 +190,7 @@ void port_console_write(const char *p, size_t n)
 
 void port_restart(void)
 {
-        call();
+        fake_call();
         fake.restarts++;
 }
 
@@ -262,98 +255,6 @@ bool port_gpio_read(unsigned pin)
         return fake.is_output[pin] && fake.stuck_output ? !fake.level[pin] : fake.level[pin];
 }
 
-static struct part *part(const char *label)
-{
-        return &parts[strcmp(label, PORT_FCTRY) == 0];
-}
-
-static struct nvs_store_config part_config(struct part *p)
-{
-        return (struct nvs_store_config){ .flash = &p->flash,
-                                          .pages = p->pages,
-                                          .page_count = NVS_STORE_PAGES(FAKE_PART),
-                                          .read_only = p == &parts[1] && !fake.fctry_writable };
-}
-
-int port_kv_mount(const char *label)
-{
-        struct part *p = part(label);
-        struct nvs_store_config cfg;
-        int rc;
-
-        call();
-        p->mounted = false;
-        if (p == &parts[1] && fake.fctry_missing)
-                return -E_NOTFOUND;
-        if (p == &parts[0] && fake.mount_error)
-                return fake.mount_error;
-        must(flash_ram_init(&p->flash, p == parts ? fake.nvs : fake.fctry, FAKE_PART) == 0);
-        cfg = part_config(p);
-        rc = nvs_store_mount(&p->store, &cfg, NULL);
-        p->mounted = rc == 0;
-        return rc;
-}
-
-int port_kv_format(const char *label)
-{
-        struct part *p = part(label);
-
-        call();
-        if (p != parts)
-                return -E_PERM;
-        fake.formats++;
-        fake.mount_error = 0;
-        fake.wifi_stored = false;
-        memset(fake.nvs, 0xFF, sizeof fake.nvs);
-        p->mounted = false;
-        return 0;
-}
-
-int port_kv_get(const char *label, const char *ns, const char *key, void *buf, size_t cap)
-{
-        struct part *p = part(label);
-        const int n = p->mounted ? nvs_store_open(&p->store, ns, false) : -E_NOTFOUND;
-        char text[NVS_STR_MAX];
-        int rc;
-
-        if (n < 0)
-                return n;
-        rc = nvs_store_get_str(&p->store, (unsigned)n, key, text, sizeof text);
-        if (rc == -E_NOTFOUND)
-                return nvs_store_get_blob(&p->store, (unsigned)n, key, buf, cap);
-        if (rc <= 0)
-                return rc;
-        if (buf && (size_t)rc - 1 > cap)
-                return -E_NOSPACE;
-        if (buf)
-                memcpy(buf, text, (size_t)rc - 1);
-        return rc - 1;
-}
-
-int port_kv_set(const char *label, const char *ns, const char *key, const char *value)
-{
-        struct part *p = part(label);
-        int n;
-
-        call();
-        if (!p->mounted)
-                return -E_STATE;
-        fake.sets++;
-        n = nvs_store_open(&p->store, ns, true);
-        return n < 0 ? n : nvs_store_set_str(&p->store, (unsigned)n, key, value);
-}
-
-int port_kv_erase(const char *label, const char *ns, const char *key)
-{
-        struct part *p = part(label);
-        const int n = p->mounted ? nvs_store_open(&p->store, ns, false) : -E_NOTFOUND;
-        int rc;
-
-        call();
-        rc = n < 0 ? n : nvs_store_erase(&p->store, (unsigned)n, key);
-        return rc == -E_NOTFOUND ? 0 : rc;
-}
-
 bool port_wifi_stored(void)
 {
         return fake.wifi_stored;
@@ -361,7 +262,7 @@ bool port_wifi_stored(void)
 
 int port_wifi_join(const struct port_wifi *w)
 {
-        call();
+        fake_call();
         fake.joins++;
         fake.wifi = w ? *w : (struct port_wifi){ 0 };
         return fake.refuse;
@@ -369,7 +270,7 @@ int port_wifi_join(const struct port_wifi *w)
 
 void port_wifi_leave(void)
 {
-        call();
+        fake_call();
         fake.leaves++;
 }
 
@@ -380,7 +281,7 @@ int port_wifi_rssi(void)
 
 int port_prov_start(const struct port_prov *cfg)
 {
-        call();
+        fake_call();
         fake.provs++;
         fake.prov = *cfg;
         fake.prov_running = fake.refuse == 0;
@@ -389,13 +290,13 @@ int port_prov_start(const struct port_prov *cfg)
 
 void port_prov_stop(void)
 {
-        call();
+        fake_call();
         fake.prov_running = false;
 }
 
 int port_mqtt_connect(const struct port_mqtt *m)
 {
-        call();
+        fake_call();
         fake.connects++;
         fake.subscriptions = 0;
         fake.mqtt = *m;
@@ -404,7 +305,7 @@ int port_mqtt_connect(const struct port_mqtt *m)
 
 void port_mqtt_disconnect(void)
 {
-        call();
+        fake_call();
         fake.disconnects++;
 }
 
@@ -419,7 +320,7 @@ int port_mqtt_publish(const char *topic, const void *p, size_t n)
 {
         struct fake_message *m = &fake.sent[fake.sent_count++ % FAKE_MESSAGES];
 
-        call();
+        fake_call();
         must(strlen(topic) < sizeof m->topic && n <= PORT_MESSAGE_MAX);
         memcpy(m->topic, topic, strlen(topic) + 1);
         memcpy(m->payload, p, n);
@@ -429,7 +330,7 @@ int port_mqtt_publish(const char *topic, const void *p, size_t n)
 
 int port_http_get(const struct port_http *h)
 {
-        call();
+        fake_call();
         fake.gets++;
         fake.http = *h;
         return fake.refuse;
@@ -437,91 +338,15 @@ int port_http_get(const struct port_http *h)
 
 void port_http_cancel(void)
 {
-        call();
+        fake_call();
         fake.cancels++;
-}
-
-enum port_ota_state port_ota_state(void)
-{
-        return fake.pending ? PORT_OTA_PENDING : PORT_OTA_VALID;
-}
-
-int port_ota_begin(uint32_t *size)
-{
-        call();
-        must(!fake.ota_open);
-        if (fake.pending)
-                return -E_STATE;
-        fake.begins++;
-        fake.ota_open = true;
-        fake.ota_finished = false;
-        fake.written = 0;
-        fake.activated = false;
-        memset(fake.slot, 0xFF, sizeof fake.slot);
-        *size = FAKE_SLOT;
-        return 0;
-}
-
-int port_ota_write(const void *p, size_t n)
-{
-        call();
-        must(fake.ota_open);
-        if (n > FAKE_SLOT - fake.written)
-                return -E_RANGE;
-        memcpy(fake.slot + fake.written, p, n);
-        fake.written += (uint32_t)n;
-        return 0;
-}
-
-int port_ota_finish(void)
-{
-        call();
-        must(fake.ota_open);
-        if (fake.bad_signature)
-                return -E_VERIFY;
-        fake.ota_open = false;
-        fake.ota_finished = true;
-        return 0;
-}
-
-int port_ota_activate(void)
-{
-        call();
-        must(fake.ota_finished);
-        fake.activated = true;
-        return 0;
-}
-
-void port_ota_abort(void)
-{
-        call();
-        must(fake.ota_open);
-        fake.ota_open = false;
-}
-
-int port_ota_mark_valid(void)
-{
-        call();
-        fake.marks++;
-        fake.pending = false;
-        return 0;
-}
-
-int port_ota_rollback(void)
-{
-        call();
-        if (fake.no_other_slot)
-                return -E_NOTFOUND;
-        fake.rolled_back = true;
-        fake.pending = false;
-        return 0;
 }
 
 int port_key_new(char *pem, size_t cap)
 {
         static const char key[] = "-----BEGIN PRIVATE KEY-----\nTkVX\n-----END PRIVATE KEY-----\n";
 
-        call();
+        fake_call();
         must(sizeof key <= cap);
         memcpy(pem, key, sizeof key);
         return 0;
@@ -533,7 +358,7 @@ int port_csr(struct port_blob key, const char *cn, char *pem, size_t cap)
         static const char tail[] = "\n-----END CERTIFICATE REQUEST-----\n";
         const size_t n = strlen(cn);
 
-        call();
+        fake_call();
         must(key.len > 0 && key.p[key.len] == 0 && sizeof head + n + sizeof tail <= cap);
         memcpy(pem, head, sizeof head - 1);
         memcpy(pem + sizeof head - 1, cn, n);

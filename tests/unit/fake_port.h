@@ -57,6 +57,8 @@ struct fake {
         char log[16384];
         size_t log_len;
 
+        unsigned starts; /* of the unit: counts fake_power_on() */
+
         /* power: the call with this number (from 1) does not return */
         unsigned calls, cut_at;
         jmp_buf dark;
@@ -69,6 +71,9 @@ void fake_reset(void);
 
 /* Power is back: what does not survive is gone. */
 void fake_power_on(void);
+
+/* A call that changes something: the power may go here. For the parts of the platform. */
+void fake_call(void);
 
 /* Forget messages, console and log. */
 void fake_forget(void);
