@@ -8,13 +8,15 @@
 #include "base/err.h"
 #include "certgen.h"
 #include "host/report.h"
+#include "host/secboot_sign.h"
 #include "host/seccert_ds.h"
 #include "host/seccert_set.h"
 #include "secure_cert.h"
 
 static const char *key_file, *device_cert, *csv_file, *out, *algorithm[2], *hmac_file;
-static const char *chip = "esp32c3", *parse_bin, *append_to;
-static bool configure_ds, force, skip_flash;
+static const char *chip = "esp32c3", *parse_bin, *append_to, *sign_file;
+static const char *signing_key, *signing_scheme;
+static bool configure_ds, force, skip_flash, secure_sign;
 static int64_t efuse_id = -1;
 
 const struct opt secure_cert_options[] = {
@@ -38,6 +40,14 @@ const struct opt secure_cert_options[] = {
           "say what is in a partition; with --out also as CSV and files", 0 },
         { 0, "append-integrity", OPT_STR, &append_to, "FILE",
           "add an integrity entry to a finished partition", 0 },
+        { 0, "secure-sign", OPT_FLAG, &secure_sign, NULL,
+          "add a signature entry, as the firmware's secure verification wants it", 0 },
+        { 0, "signing-key-file", OPT_STR, &signing_key, "FILE|URI",
+          "with this key: RSA-3072, P-256 or P-384", 0 },
+        { 0, "signing-scheme", OPT_STR, &signing_scheme, "SCHEME",
+          "rsa3072, ecdsa192, ecdsa256 or ecdsa384: what the key must be", 0 },
+        { 0, "esp-secure-cert-file", OPT_STR, &sign_file, "FILE", "sign this finished partition",
+          0 },
         { 'f', "force", OPT_FLAG, &force, NULL, "write over a partition with other content", 0 },
         { 0, "skip-flash", OPT_FLAG, &skip_flash, NULL, NULL, 0 },
         { 0 },
@@ -137,12 +147,41 @@ static int save(const struct job *job, const struct blob *image, struct report *
         return 0;
 }
 
+/* The signing key, if one is wanted; loaded once. */
+static EVP_PKEY *signer;
+
+static int load_signer(struct diag *d)
+{
+        static const char *const words[SECBOOT_SCHEMES] = {
+                [SECBOOT_RSA3072] = "rsa3072",
+                [SECBOOT_P192] = "ecdsa192",
+                [SECBOOT_P256] = "ecdsa256",
+                [SECBOOT_P384] = "ecdsa384",
+        };
+        const struct passphrase_source pass = common_pass();
+        struct secboot_key public;
+        int rc;
+
+        if (!secure_sign)
+                return 0;
+        if (!signing_key)
+                return diag_set(d, E_USAGE, "--secure-sign needs --signing-key-file");
+        rc = ca_load_key(signing_key, common.module, &pass, &signer, d);
+        if (rc == 0)
+                rc = secboot_key_of(signer, &public, d);
+        if (rc == 0 && signing_scheme && strcmp(words[public.scheme], signing_scheme) != 0)
+                rc = diag_set(d, E_TYPE, "%s: is a key for %s, not for %s", signing_key,
+                              words[public.scheme], signing_scheme);
+        return rc;
+}
+
 static int make_one(const struct job *job, struct report *all)
 {
         struct seccert_set set = { 0 };
         struct report r = { .quiet_notes = common.quiet };
         const struct seccert_build cfg = { .chip = chip,
                                            .hmac_file = hmac_file ? hmac_file : job->hmac,
+                                           .signer = signer,
                                            .quiet = common.quiet };
         struct blob image = { 0 };
         int rc = collect(&set, job, &r);
@@ -226,48 +265,67 @@ static int make_given(struct report *r)
         return rc < 0 ? 0 : rc;
 }
 
-static int append_integrity(void)
+/* Entries behind those of a finished partition: integrity, or signature and integrity. */
+static int append(const char *path)
 {
+        struct report r = { 0 };
         struct blob image = { 0 };
         struct diag d = { 0 };
-        int rc = file_load(append_to, FILE_LIMIT_IMAGE, &image, &d);
+        const char *to = out ? out : path;
+        int rc = file_load(path, FILE_LIMIT_IMAGE, &image, &d);
 
-        if (rc == 0 && (rc = seccert_append_integrity(&image, &d)) < 0) {
-                struct report r = { 0 };
-
-                report_diag(&r, append_to, &d);
-        } else if (rc < 0 || (rc = file_save(out ? out : append_to, image.data, image.len,
-                                             FILE_SECRET, &d)) < 0) {
-                fail_diag(&d);
-        } else {
-                secure_cert_made(out ? out : append_to, &image);
-        }
+        if (rc < 0)
+                report_diag(&r, NULL, &d);
+        else if ((rc = signer ? seccert_append_signature(&image, signer, &d)
+                              : seccert_append_integrity(&image, &d)) < 0)
+                report_diag(&r, path, &d);
+        else if ((rc = file_save(to, image.data, image.len, FILE_SECRET, &d)) < 0)
+                report_diag(&r, NULL, &d);
+        else
+                secure_cert_made(to, &image);
         blob_free_secret(&image);
         return (int)err_status(rc);
 }
 
-int cmd_secure_cert(int argc, char **argv)
+static int run(int argc, char **argv)
 {
         struct report report = { 0 };
         int status = 0;
 
-        if (parse_bin && append_to)
-                return usage_error("--parse-bin or --append-integrity, not both");
-        if ((parse_bin || append_to || device_cert || key_file) && argc)
-                return usage_error("a list of certificates does not go with --parse-bin, "
-                                   "--append-integrity, --device-cert and --private-key");
-        if (!seccert_chip_find(chip))
-                return usage_error("--chip: '%s' is none of %s", chip, seccert_chip_words);
-        if (parse_bin)
-                return secure_cert_show(parse_bin, out);
         if (append_to)
-                return append_integrity();
-        if (argc == 0 && !device_cert && !key_file && !csv_file)
-                return usage_error("give --device-cert and --private-key, a CSV, or certificates "
-                                   "(NAME.crt with NAME.key beside it)");
+                return append(append_to);
+        if (sign_file)
+                return append(sign_file);
         if (argc == 0)
                 status = make_given(&report);
         for (int i = 0; i < argc && status == 0; i++)
                 status = make_listed(argv[i], &report);
         return status ? status : (int)err_status(report_finish(&report));
+}
+
+int cmd_secure_cert(int argc, char **argv)
+{
+        const bool finished = parse_bin || append_to || sign_file;
+        struct diag d = { 0 };
+        int status;
+
+        if (!!parse_bin + !!append_to + !!sign_file > 1)
+                return usage_error(
+                        "one of --parse-bin, --append-integrity, --esp-secure-cert-file");
+        if ((finished || device_cert || key_file) && argc)
+                return usage_error("a list of certificates does not go with --parse-bin, "
+                                   "--append-integrity, --esp-secure-cert-file, --device-cert and "
+                                   "--private-key");
+        if (sign_file && !secure_sign)
+                return usage_error("--esp-secure-cert-file goes with --secure-sign");
+        if (!seccert_chip_find(chip))
+                return usage_error("--chip: '%s' is none of %s", chip, seccert_chip_words);
+        if (parse_bin)
+                return secure_cert_show(parse_bin, out);
+        if (argc == 0 && !finished && !device_cert && !key_file && !csv_file)
+                return usage_error("give --device-cert and --private-key, a CSV, or certificates "
+                                   "(NAME.crt with NAME.key beside it)");
+        status = load_signer(&d) < 0 ? fail_diag(&d) : run(argc, argv);
+        EVP_PKEY_free(signer);
+        return status;
 }

@@ -105,6 +105,29 @@ static void show_table(const struct blob *image)
                        seccert_type_name(e.type) ? seccert_type_name(e.type) : "unknown");
 }
 
+/* A wrong signature is an error; a good one's key is named. */
+static void show_signatures(const char *path, const struct blob *image, struct report *r)
+{
+        struct seccert_entry e;
+        struct seccert_signature s;
+        char hex[2 * SECBOOT_KEY_DIGEST + 1];
+        size_t at = 0;
+
+        while (seccert_next(image->data, image->len, &at, &e, NULL) == 1) {
+                struct diag d = { 0 };
+
+                if (e.type != SECCERT_SIGNATURE)
+                        continue;
+                if (seccert_verify_signature(image->data, &e, &s, &d) < 0) {
+                        report_diag(r, path, &d);
+                        continue;
+                }
+                hex_encode(s.key_digest, sizeof s.key_digest, hex);
+                report_note(r, path, 0, 0, "signed, %s, good by the key with the digest %s",
+                            secboot_scheme_name(s.scheme), hex);
+        }
+}
+
 int secure_cert_show(const char *path, const char *folder)
 {
         struct report r = { .quiet_notes = common.quiet };
@@ -128,6 +151,8 @@ int secure_cert_show(const char *path, const char *folder)
                 report_diag(&r, path, &d);
                 goto out;
         }
+        if (f.entries)
+                show_signatures(path, &image, &r);
         if (f.stray)
                 report_note(&r, path, 0, 0,
                             "byte %zu: what follows the last entry is none; the device stops there "

@@ -28,8 +28,12 @@ static void partition(const uint8_t *data, size_t size)
         if (f.used > SECCERT_SIZE)
                 return;
         while (at < f.used) {
+                struct seccert_signature s;
+
                 if (seccert_next(data, size, &at, &e, NULL) != 1)
                         abort();
+                if (e.type == SECCERT_SIGNATURE)
+                        seccert_verify_signature(data, &e, &s, NULL);
                 seccert_add(&w, e.flags, e.type, e.subtype, e.data, e.len, NULL);
         }
         if (w.error < 0 || w.len != f.used)

@@ -365,7 +365,9 @@ static void put_items(struct builder *b)
                         return;
                 }
         }
-        if (seccert_seal(&b->w, 0, false, &d) < 0)
+        if (b->cfg->signer && seccert_put_signature(&b->w, b->cfg->signer, &d) < 0)
+                report_error(b->r, d.code, NULL, 0, 0, "signature: %s", diag_text(&d));
+        else if (seccert_seal(&b->w, 0, b->cfg->signer != NULL, &d) < 0)
                 report_error(b->r, d.code, NULL, 0, 0, "integrity entry: %s", diag_text(&d));
 }
 
@@ -407,7 +409,7 @@ int seccert_set_image(const struct seccert_set *s, const struct seccert_build *c
         return rc;
 }
 
-int seccert_append_integrity(struct blob *image, struct diag *d)
+static int append(struct blob *image, EVP_PKEY *signer, struct diag *d)
 {
         struct seccert_writer w = { .buf = malloc(SECCERT_SIZE + 1), .cap = SECCERT_SIZE };
         struct seccert_facts f;
@@ -424,7 +426,10 @@ int seccert_append_integrity(struct blob *image, struct diag *d)
                         subtype++;
                 memcpy(w.buf, image->data, f.used);
                 w.len = f.used;
-                rc = seccert_seal(&w, subtype, true, d);
+                if (signer)
+                        rc = seccert_put_signature(&w, signer, d);
+                if (rc == 0)
+                        rc = seccert_seal(&w, subtype, true, d);
         }
         if (rc == 0) {
                 /* erased flash behind it stays */
@@ -439,4 +444,18 @@ int seccert_append_integrity(struct blob *image, struct diag *d)
         }
         free(w.buf);
         return rc;
+}
+
+int seccert_append_integrity(struct blob *image, struct diag *d)
+{
+        return append(image, NULL, d);
+}
+
+int seccert_append_signature(struct blob *image, EVP_PKEY *signer, struct diag *d)
+{
+        struct seccert_entry e;
+
+        if (seccert_find(image->data, image->len, SECCERT_SIGNATURE, 0, &e, NULL) == 0)
+                return diag_off(d, E_EXISTS, e.offset, "it is signed already");
+        return append(image, signer, d);
 }

@@ -11,6 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <openssl/types.h>
+
+#include "fmt/secboot.h"
 #include "fmt/seccert.h"
 #include "host/file.h"
 #include "host/report.h"
@@ -63,7 +66,8 @@ int seccert_set_csv_mem(struct seccert_set *s, const char *name, const char *tex
 struct seccert_build {
         const char *chip;      /* "esp32c3" …: what its peripherals can do */
         const char *hmac_file; /* of RSA_DS where the key does not say; NULL: it must */
-        bool quiet;            /* no notes */
+        EVP_PKEY *signer; /* borrowed; a signature entry before the integrity entry; NULL: none */
+        bool quiet;       /* no notes */
 };
 
 /*
@@ -76,6 +80,19 @@ int seccert_set_image(const struct seccert_set *s, const struct seccert_build *c
 
 /* Another integrity entry behind the last, with the end mark: *image is replaced. -E_XXX into d. */
 int seccert_append_integrity(struct blob *image, struct diag *d);
+
+/* The same with a signature entry before it: -E_EXISTS where the partition has one. */
+int seccert_append_signature(struct blob *image, EVP_PKEY *signer, struct diag *d);
+
+/* A signature entry's scheme, and the digest of its key as eFuses hold it. */
+struct seccert_signature {
+        enum secboot_scheme scheme;
+        uint8_t key_digest[SECBOOT_KEY_DIGEST];
+};
+/* Is it a good one by the key inside it? Whether that key is one to trust, the caller judges. 0,
+ * -E_VERIFY, -E_FORMAT. */
+int seccert_verify_signature(const uint8_t *image, const struct seccert_entry *e,
+                             struct seccert_signature *s, struct diag *d);
 
 /*
  * An image as folder/esp_secure_cert_parsed.csv and folder/contents/: certificates and keys as

@@ -14,6 +14,7 @@
 #include "fmt/seccert.h"
 #include "host/file.h"
 #include "host/seccert_ds.h"
+#include "host/seccert_set.h"
 #include "host/x509_key.h"
 
 #define GOLDEN "tests/golden/seccert/"
@@ -217,6 +218,36 @@ static void twins_and_strangers(void **state)
         assert_true(f.stray);
 }
 
+/* Every bit of a signature entry's key and signature, and what it signs; checksums made right
+ * again. */
+static void forged_signatures(void **state)
+{
+        static const char *const dirs[] = { "126-sign-rsaA", "127-sign-p256A" };
+
+        (void)state;
+        for (size_t i = 0; i < 2; i++) {
+                struct blob image = load(dirs[i], MADE "esp_secure_cert_signed.bin");
+                struct seccert_signature s;
+                struct seccert_entry e;
+
+                assert_int_equal(
+                        seccert_find(image.data, image.len, SECCERT_SIGNATURE, 0, &e, NULL), 0);
+                assert_int_equal(seccert_verify_signature(image.data, &e, &s, NULL), 0);
+                for (size_t at = 4; at < e.len; at += i ? 1 : 37) {
+                        uint8_t *p = (uint8_t *)e.data + at;
+
+                        if ((at >= 13 && at < 16) || at >= 16 + 1200)
+                                continue; /* reserved, also behind a block's CRC */
+                        *p ^= 0x10;
+                        assert_int_not_equal(seccert_verify_signature(image.data, &e, &s, NULL), 0);
+                        *p ^= 0x10;
+                }
+                image.data[e.offset / 2] ^= 1;
+                assert_int_equal(seccert_verify_signature(image.data, &e, &s, NULL), -E_VERIFY);
+                blob_free(&image);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -227,6 +258,7 @@ int main(void)
                 cmocka_unit_test(writer_at_every_capacity),
                 cmocka_unit_test(limits_of_an_entry),
                 cmocka_unit_test(twins_and_strangers),
+                cmocka_unit_test(forged_signatures),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
