@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# The commands in the man pages' EXAMPLES run as they stand there, in a folder with the files that they
+# name; where a board or an address is named, a virtual one takes its place.
+. tests/lib.sh
+
+# commands PAGE: one a line, continuations joined
+commands() {
+        awk -v tools="$(cd "$BIN" && echo *)" '
+                BEGIN { n = split(tools, t, " "); for (i = 1; i <= n; i++) tool[t[i]] = 1 }
+                /^\.Sh / { on = /^\.Sh EXAMPLES/ }
+                !on { next }
+                { line = $0; sub(/^\.Dl /, "", line); sub(/^\$ /, "", line) }
+                cont { sub(/^ */, "", line); text = text " " line }
+                !cont { split(line, w, " "); if (!(w[1] in tool)) next; text = line }
+                { gsub(/\\&/, "", text); gsub(/\\-/, "-", text); cont = 0 }
+                text ~ /\\e$/ { sub(/ *\\e$/, "", text); cont = 1; next }
+                text ~ /&&$/ { cont = 1; next }
+                { print text }
+        ' "$1"
+}
+
+# why COMMAND: the reason why it cannot be run as it stands
+why() {
+        case $1 in
+        *pkcs11:*) echo "wants a token: tests/e2e/softhsm.sh" ;;
+        "provcli ble"* | "provcli softap"* | *' scan'*) echo "wants a radio: tests/e2e/radio.sh" ;;
+        esptool*) echo "another project's tool: tests/e2e/vboard_esptool.sh" ;;
+        esac
+}
+
+# as_here COMMAND: the passphrase that the terminal would be asked for is left out
+as_here() { case $1 in "certgen ca "*) echo "$1 --no-passphrase" ;; *) echo "$1" ;; esac; }
+
+# What the commands of a page find in their folder.
+fixture() {
+        cp samples/outlet/*.csv "$T/w/"
+        cd "$T/w" || exit 5
+        if [ "$1" = man/certgen.1 ]; then
+                certgen csr --cn SO-200042 --out requests >"$T/fixture.log" 2>&1 # its CA comes first on the page
+        else
+                certgen ca --cn Acme --no-passphrase ca
+                certgen device --cn SO-000001 --out devices
+                certgen device --cn SO-000017 --out devices
+                nvsgen generate-key --keyfile k.bin && mv keys/k.bin keys.bin
+                nvsgen encrypt mfg_config.csv fctry.bin 0x6000 --inputkey keys.bin
+                nvsgen mfg_config.csv unit-0017.bin
+                cp mfg_config.csv unit-17.csv
+                partgen --flash-size 4MB partitions.csv pt.bin
+                printf 'mfg_ns,namespace,\nserial_no,data,string,"template=SO-%%06u"\nhw,data,u8\n' >conf.csv
+                printf 'hw\n1\n2\n' >values.csv
+                mkdir -p released && cp partitions.csv released/
+                cp -r "$O/firmware" build
+                cp build/bootloader.bin bl.bin && cp build/outlet.bin app.bin
+                cp bl.bin bootloader.bin && cp pt.bin partition-table.bin && cp unit-0017.bin my_mfg.bin
+                truncate -s 4M flash.bin
+                dd if=pt.bin of=flash.bin bs=4096 seek=8 conv=notrunc
+                dd if=unit-0017.bin of=flash.bin bs=4096 seek=$((0x340)) conv=notrunc
+        fi >"$T/fixture.log" 2>&1
+        cd "$TOP" || exit 5
+}
+
+page() { # page FILE
+        local command reason
+        rm -rf "$T/w" && mkdir -p "$T/w"
+        fixture "$1"
+        while IFS= read -r command; do
+                reason=$(why "$command")
+                if [ -n "$reason" ]; then
+                        skip "$1: $command" "$reason"
+                        continue
+                fi
+                status=0
+                (cd "$T/w" && TERM=dumb timeout 60 bash -o pipefail -c "$(as_here "$command")") >"$T/stdout" 2>"$T/stderr" </dev/null || status=$?
+                expect "$1: $command" 0
+        done < <(commands "$1")
+}
+
+for p in man/nvsgen.1 man/partgen.1 man/certgen.1; do page $p; done
+finish
