@@ -50,6 +50,9 @@ static void ready(int which, short revents)
         (void)which;
         if (revents & (POLLIN | POLLERR | POLLHUP))
                 rc = mosquitto_loop_read(client, 1);
+        /* the library does not see that a connection was never made */
+        if (rc == MOSQ_ERR_SUCCESS && !up && revents & (POLLERR | POLLHUP))
+                rc = MOSQ_ERR_CONN_LOST;
         if (rc == MOSQ_ERR_SUCCESS && revents & POLLOUT)
                 rc = mosquitto_loop_write(client, 1);
         follow(rc);

@@ -16,6 +16,7 @@ struct broker {
         const struct broker_config *cfg;
         struct service *service;
         struct mosquitto *client;
+        bool open;        /* there is a socket */
         bool up;          /* connected */
         unsigned pending; /* subscriptions without an answer */
         bool told;        /* that it is away */
@@ -132,7 +133,7 @@ static void lost(struct broker *b, int rc)
                 tool_error("broker: %s:%d: %s; trying again", b->cfg->host, b->cfg->port,
                            mosquitto_strerror(rc));
         b->told = true;
-        b->up = false;
+        b->open = b->up = false;
         b->retry_at = now_ms() + b->retry_ms;
         b->retry_ms = b->retry_ms * 2 > BROKER_RETRY_MOST ? BROKER_RETRY_MOST : b->retry_ms * 2;
 }
@@ -165,6 +166,7 @@ int broker_start(const struct broker_config *cfg, struct service *s, struct brok
         s->publish = publish;
         s->ctx = b;
         rc = mosquitto_connect_async(b->client, cfg->host, cfg->port, BROKER_KEEPALIVE_S);
+        b->open = rc == MOSQ_ERR_SUCCESS;
         if (rc != MOSQ_ERR_SUCCESS)
                 lost(b, rc);
         return 0;
@@ -173,23 +175,34 @@ int broker_start(const struct broker_config *cfg, struct service *s, struct brok
 int broker_fd(const struct broker *b, short *events)
 {
         *events = (short)(POLLIN | (mosquitto_want_write(b->client) ? POLLOUT : 0));
-        return mosquitto_socket(b->client);
+        return b->open ? mosquitto_socket(b->client) : -1;
+}
+
+static void connect_again(struct broker *b)
+{
+        int rc;
+
+        if (now_ms() < b->retry_at)
+                return;
+        rc = mosquitto_reconnect_async(b->client); /* closes what is left of the last one */
+        b->open = rc == MOSQ_ERR_SUCCESS;
+        if (rc != MOSQ_ERR_SUCCESS)
+                lost(b, rc);
 }
 
 void broker_run(struct broker *b, short revents)
 {
         int rc = MOSQ_ERR_SUCCESS;
 
-        if (mosquitto_socket(b->client) < 0) {
-                if (now_ms() < b->retry_at)
-                        return;
-                rc = mosquitto_reconnect_async(b->client);
-                if (rc != MOSQ_ERR_SUCCESS)
-                        lost(b, rc);
+        if (!b->open) {
+                connect_again(b);
                 return;
         }
         if (revents & (POLLIN | POLLERR | POLLHUP))
                 rc = mosquitto_loop_read(b->client, 1);
+        /* the library does not see that a connection was never made */
+        if (rc == MOSQ_ERR_SUCCESS && !b->up && revents & (POLLERR | POLLHUP))
+                rc = MOSQ_ERR_CONN_LOST;
         if (rc == MOSQ_ERR_SUCCESS && (revents & POLLOUT || mosquitto_want_write(b->client)))
                 rc = mosquitto_loop_write(b->client, 1);
         if (rc == MOSQ_ERR_SUCCESS)

@@ -2,6 +2,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,7 @@ int main(int argc, char **argv)
         };
 
         setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 }); /* a core file would hold a key */
+        signal(SIGPIPE, SIG_IGN); /* a peer that has gone is an error of write */
         interrupt_catch();
         return tool_main(&shadowd, argc, argv);
 }
