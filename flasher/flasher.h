@@ -147,6 +147,8 @@ COMMAND(ota);
 COMMAND(monitor);
 COMMAND(ports);
 COMMAND(line);
+COMMAND(ledger);
+COMMAND(label);
 COMMAND(load_ram);
 COMMAND(run);
 COMMAND(sign);

@@ -25,7 +25,7 @@ $(B)/tests/outlet_powercut_test: $(POWERCUT_OBJ)
 
 # Programs that only tests start: tests/tools/NAME.c.
 TEST_TOOLS := $(patsubst tests/tools/%.c,$(B)/tests/%,$(wildcard tests/tools/*.c))
-TEST_TOOLS_PC := libmicrohttpd
+TEST_TOOLS_PC := libmicrohttpd sqlite3 nettle
 PORT_OBJ := $(B)/firmware/port/linux/prov_httpd.o $(B)/firmware/port/linux/prov_ble.o
 $(TEST_TOOLS): $(B)/tests/%: $(B)/tests/tools/%.o $(PORT_OBJ) $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
 	@mkdir -p $(@D)

@@ -146,7 +146,9 @@ struct ledger_identity {
         const char *serial, *mac, *cert_serial, *service, *files, *factory; /* borrowed; NULL: "" */
 };
 struct ledger_import_counts {
-        size_t fresh, before; /* before: in this batch already, saying the same */
+        size_t fresh;  /* new */
+        size_t more;   /* free and in this batch already, and told more of now */
+        size_t before; /* in this batch already, saying the same */
 };
 /*
  * All n in one transaction or none. The batch is made if it is not there. -E_EXISTS: a serial or

@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <libpq-fe.h>
 
@@ -66,6 +67,7 @@ struct pg_db {
         struct ledger_db base;
         PGconn *conn;
         bool read_only;
+        time_t tried; /* monotonic: when the last connection failed; 0: none has */
 };
 
 /* One line of libpq's words. */
@@ -189,6 +191,14 @@ static const char session[] =
         "SET idle_in_transaction_session_timeout = '30s'; SET synchronous_commit = on;"
         "SET standard_conforming_strings = on;";
 
+static time_t seconds(void)
+{
+        struct timespec ts;
+
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        return ts.tv_sec + 1; /* never 0 */
+}
+
 static int pg_connect(struct ledger_db *base, struct diag *d)
 {
         /* what the URL says comes later and counts */
@@ -201,11 +211,17 @@ static int pg_connect(struct ledger_db *base, struct diag *d)
         struct pg_db *p = (struct pg_db *)base;
         int rc;
 
+        /* many slots ask at once: one of them waits for the server, a second long for all */
+        if (p->tried && seconds() - p->tried < 2)
+                return away(p, d);
         if (p->conn)
                 pq.PQfinish(p->conn);
         p->conn = pq.PQconnectdbParams(keys, values, 1);
-        if (!p->conn || pq.PQstatus(p->conn) != CONNECTION_OK)
+        p->tried = 0;
+        if (!p->conn || pq.PQstatus(p->conn) != CONNECTION_OK) {
+                p->tried = seconds();
                 return away(p, d);
+        }
         base->away = false;
         pq.PQsetNoticeProcessor(p->conn, quiet, NULL);
         rc = pg_exec(base, session, d);

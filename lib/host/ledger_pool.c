@@ -135,44 +135,73 @@ static int take_identity(const char *batch, const struct ledger_identity *in, st
         return rc;
 }
 
-/* The row that has the serial says the same, as far as an import says anything? */
-static bool says_same(const struct ledger_unit *row, const struct ledger_unit *u)
+/* What an import may say of a unit. */
+static const size_t told[] = { offsetof(struct ledger_unit, mac),
+                               offsetof(struct ledger_unit, cert_serial),
+                               offsetof(struct ledger_unit, service),
+                               offsetof(struct ledger_unit, files),
+                               offsetof(struct ledger_unit, factory) };
+
+/* u's texts into row: what row lacks is added, what says another thing is -E_EXISTS. */
+static int merge(struct ledger_unit *row, const struct ledger_unit *u, struct diag *d)
 {
-        return strcmp(row->batch, u->batch) == 0 && (!*u->mac || strcmp(row->mac, u->mac) == 0) &&
-               (!*u->cert_serial || strcmp(row->cert_serial, u->cert_serial) == 0) &&
-               (!*u->service || strcmp(row->service, u->service) == 0) &&
-               (!*u->files || strcmp(row->files, u->files) == 0) &&
-               (!*u->factory || strcmp(row->factory, u->factory) == 0);
+        if (strcmp(row->batch, u->batch) != 0)
+                return diag_set(d, E_EXISTS, "%s: the ledger has it already, in batch %s",
+                                u->serial, row->batch);
+        for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+                char *old = (char *)row + told[i];
+                const char *fresh = (const char *)u + told[i];
+
+                if (!*fresh || strcmp(old, fresh) == 0)
+                        continue;
+                if (*old || row->state != LEDGER_FREE)
+                        return diag_set(d, E_EXISTS,
+                                        "%s: the ledger has it already, with '%.60s' for '%.60s'",
+                                        u->serial, old, fresh);
+                strcpy(old, fresh);
+        }
+        return 0;
+}
+
+/* No other unit has the MAC. */
+static int check_mac(struct ledger_tx *tx, const struct ledger_unit *u, struct diag *d)
+{
+        const char *const args[] = { u->mac, u->serial };
+        struct ledger_unit other;
+        const int rc = ledger_get(tx->l, "WHERE mac = $1 AND state <> 'scrapped' AND serial <> $2",
+                                  args, 2, &other, d);
+
+        return rc <= 0 ? rc
+                       : diag_set(d, E_EXISTS, "%s: %s is unit %s already", u->serial, u->mac,
+                                  other.serial);
 }
 
 static int import_one(struct ledger_tx *tx, struct import *im, const struct ledger_identity *in,
                       struct diag *d)
 {
-        struct ledger_unit u, row;
+        struct ledger_unit u, row, fresh;
         const char *const serial[] = { u.serial };
-        const char *const mac[] = { u.mac };
+        const int64_t events = tx->events;
+        bool known;
         int rc = take_identity(im->batch, in, &u, d);
 
         if (rc < 0 || (rc = ledger_get(tx->l, "WHERE serial = $1", serial, 1, &row, d)) < 0)
                 return rc;
-        if (rc > 0 && says_same(&row, &u)) {
+        known = rc > 0;
+        fresh = known ? row : u;
+        if (known && (rc = merge(&fresh, &u, d)) < 0)
+                return rc;
+        if (*u.mac && (rc = check_mac(tx, &u, d)) < 0)
+                return rc;
+        if ((rc = ledger_put(tx, "import", known ? &row : NULL, &fresh, NULL, false, d)) < 0)
+                return rc;
+        if (!known)
+                im->counts.fresh++;
+        else if (tx->events != events)
+                im->counts.more++;
+        else
                 im->counts.before++;
-                return 0;
-        }
-        if (rc > 0)
-                return diag_set(d, E_EXISTS,
-                                "%s: the ledger has it already, in batch %s and with other data",
-                                u.serial, row.batch);
-        if (*u.mac) {
-                rc = ledger_get(tx->l, "WHERE mac = $1 AND state <> 'scrapped'", mac, 1, &row, d);
-                if (rc > 0)
-                        rc = diag_set(d, E_EXISTS, "%s: %s is unit %s already", u.serial, u.mac,
-                                      row.serial);
-                if (rc < 0)
-                        return rc;
-        }
-        im->counts.fresh++;
-        return ledger_put(tx, "import", NULL, &u, NULL, true, d);
+        return 0;
 }
 
 static int import_tx(struct ledger_tx *tx, void *ctx, struct diag *d)

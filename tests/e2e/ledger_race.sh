@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# The ledger in a file: stations race for identities, and are killed at random moments. None is given
+# twice, none is lost, the chain is whole.
+. tests/lib.sh
+station=$O/tests/ledger_station
+RANDOM=${SEED:-17}
+export FCTRY_LEDGER=$T/line.ledger
+
+# What stations were told: a MAC has one serial number, a serial number one MAC.
+told_once() { # name log…
+        local name=$1
+        shift
+        cat "$@" | grep ' ' | sort -u >"$T/pairs"
+        if [ -s "$T/pairs" ] && [ "$(cut -d' ' -f1 "$T/pairs" | sort | uniq -d | wc -l)" = 0 ] &&
+                [ "$(cut -d' ' -f2 "$T/pairs" | sort | uniq -d | wc -l)" = 0 ]; then
+                pass "$name"
+        else
+                fail "$name" "$(head -5 "$T/pairs")"
+        fi
+}
+passed() { flasher ledger query --state passed --json "$@" | wc -l; }
+
+# 1. four stations, one counter, each board only at one of them
+flasher --silent ledger define race 'R-%05u'
+for s in 1 2 3 4; do
+        "$station" "$FCTRY_LEDGER" "st$s" race $((s * 1000)) 25 $s >"$T/race.$s" 2>"$T/race.$s.err" &
+        pids[s]=$!
+done
+bad=
+for s in 1 2 3 4; do wait "${pids[s]}" || bad="$bad station $s: $(tail -1 "$T/race.$s.err");"; done
+if [ -z "$bad" ]; then pass "four stations race for one counter"; else fail "four stations race for one counter" "$bad"; fi
+told_once "no identity was given twice" "$T"/race.[1-4]
+if [ "$(passed --batch race)" = 100 ] && [ "$(cut -d' ' -f2 "$T/pairs" | sort | tail -1)" = R-00100 ]; then
+        pass "100 boards, 100 identities, no number left out"
+else
+        fail "100 boards, 100 identities, no number left out" "$(flasher ledger report --batch race)"
+fi
+check "the chain is whole" flasher ledger verify
+
+# 2. two stations claim the same boards from one pool: the later claim counts, the earlier attempt ends
+seq -f 'P-%03g' 40 | sed '1i serial' >"$T/pool.csv"
+flasher --silent ledger import pool "$T/pool.csv"
+"$station" "$FCTRY_LEDGER" A pool 9000 40 5 >"$T/same.1" 2>/dev/null &
+a=$!
+"$station" "$FCTRY_LEDGER" B pool 9000 40 6 >"$T/same.2" 2>/dev/null &
+b=$!
+wait $a && wait $b
+told_once "the same boards at two stations keep one identity each" "$T"/same.[12]
+if [ "$(passed --batch pool)" = 40 ] && [ "$(flasher ledger query --state free --json | wc -l)" = 0 ]; then
+        pass "the pool is used up, and every board has passed"
+else
+        fail "the pool is used up, and every board has passed" "$(flasher ledger report --batch pool)"
+fi
+run "$station" "$FCTRY_LEDGER" A pool 9900 1 7
+expect "a pool that is used up says so" 1 "identities are used up; import more"
+
+# 3. SIGKILL at random moments, a hundred times
+flasher --silent ledger define kill 'K-%05u'
+for i in $(seq 50); do
+        for s in 1 2; do
+                "$station" "$FCTRY_LEDGER" "k$s" kill $((20000 + s * 1000)) 60 "$((i * 2 + s))" >>"$T/kill.$s" 2>/dev/null &
+                pids[s]=$!
+        done
+        sleep 0.0$((RANDOM % 90 + 10))
+        kill -9 "${pids[1]}" "${pids[2]}" 2>/dev/null
+        wait 2>/dev/null
+done
+check "after a hundred SIGKILLs the chain is whole" flasher ledger verify
+for s in 1 2; do
+        "$station" "$FCTRY_LEDGER" "k$s" kill $((20000 + s * 1000)) 60 999 >>"$T/kill.$s" 2>"$T/kill.err" ||
+                fail "station $s ends what was begun" "$(tail -3 "$T/kill.err")"
+done
+told_once "no identity was given twice over a hundred SIGKILLs" "$T"/kill.[12]
+if [ "$(passed --batch kill)" = 120 ] && [ "$(flasher ledger query --batch kill --json | wc -l)" = 120 ]; then
+        pass "120 boards, 120 identities: none lost"
+else
+        fail "120 boards, 120 identities: none lost" "$(flasher ledger report --batch kill)"
+fi
+check "the chain is whole at the end" flasher ledger verify
+finish
