@@ -251,7 +251,10 @@ static const struct ledger_db_ops pg_ops = {
         .read_head = "SELECT seq, hash FROM fctry_head WHERE one = 1",
         .make_lock = "SELECT pg_advisory_xact_lock(7302643)",
         .any_table = "SELECT 1 WHERE false", /* others may have tables beside ours */
-        .has_meta = "SELECT 1 WHERE to_regclass('fctry_meta') IS NOT NULL",
+        /* to_regclass would answer from a cache that does not know what another station has just
+           made */
+        .has_meta = "SELECT 1 FROM pg_catalog.pg_class"
+                    " WHERE relname = 'fctry_meta' AND pg_catalog.pg_table_is_visible(oid)",
         .guard = "CREATE FUNCTION fctry_keep() RETURNS trigger LANGUAGE plpgsql AS "
                  "'BEGIN RAISE EXCEPTION ''events and units are never removed, events never "
                  "changed''; "
