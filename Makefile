@@ -10,6 +10,7 @@ include mk/rules.mk
 include mk/fuzz.mk
 include mk/test.mk
 include mk/lint.mk
+include mk/device.mk
 include mk/install.mk
 
 .PHONY: all help clean demo bench deps
@@ -21,6 +22,7 @@ help:
 	@echo 'make check       install what is missing, build, and run every test'
 	@echo 'make check-radio install QEMU and its like, and provision over Bluetooth and Wi-Fi in a virtual machine'
 	@echo 'make bench       measure, as ratios against peers and bare loops'
+	@echo 'make device      compile the freestanding code with the chips'\'' compilers'
 	@echo 'make lint        headers, include direction, freestanding core, man pages'
 	@echo 'make fuzz-NAME   run one fuzz target (FUZZ_SECONDS=60); names:$(foreach f,$(FUZZ_TARGETS), $(f))'
 	@echo 'make check-fresh the two commands above on an empty Debian 12 (root, debootstrap)'

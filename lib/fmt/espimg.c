@@ -86,11 +86,11 @@ static int read_segments(const uint8_t *p, size_t n, size_t *at, struct espimg *
                 if (s->len > ESPIMG_SEGMENT_LIMIT)
                         return diag_off(d, E_FORMAT, *at + 4,
                                         "segment %u has 0x%x bytes, that cannot be", img->count,
-                                        s->len);
+                                        (unsigned)s->len);
                 if (n - s->offset < s->len)
                         return diag_off(d, E_TRUNC, s->offset,
                                         "segment %u has %u bytes, the file only %u more",
-                                        img->count, s->len, (unsigned)(n - s->offset));
+                                        img->count, (unsigned)s->len, (unsigned)(n - s->offset));
                 img->checksum = espimg_checksum(img->checksum, p + s->offset, s->len);
                 *at = s->offset + s->len;
         }

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# The firmware for chips, as far as it can be held without their SDK: its list of sources is complete
+# and has nothing over, the chips' compilers take them, no function uses more stack than a task has
+# to spare, the partition tables are good. Sizes are printed.
+. tests/lib.sh
+: "${MAKE:=make}"
+eval "$($MAKE -s --no-print-directory lint-facts)"
+eval "$($MAKE -s --no-print-directory device-facts)"
+STACK=1024 # bytes of one function: main's task has 8192, and the deepest path is six of ours
+
+# every file of the core, and of the libraries only what is in the Makefile's freestanding lists
+bad=
+for f in $DEVICE_SRC; do
+        case " $CORE_SRC " in *" $f "*) ;; *) bad="$bad $f is not freestanding;" ;; esac
+done
+for f in firmware/core/*.c; do
+        case " $DEVICE_SRC " in *" $f "*) ;; *) bad="$bad $f is not in sources.cmake;" ;; esac
+done
+if [ -z "$bad" ]; then pass "sources.cmake agrees with the Makefile"; else fail "sources.cmake agrees with the Makefile" "$bad"; fi
+
+# the IDF project names its own files: all of them
+named=$(tr ' ' '\n' <firmware/port/esp-idf/main/CMakeLists.txt | tr -d '()' | grep -E '^[a-z_0-9]+\.c$' | sort)
+there=$(cd firmware/port/esp-idf/main && ls ./*.c | sed 's,^./,,' | sort)
+if [ "$named" = "$there" ]; then pass "main's CMakeLists.txt names its files"; else
+        fail "main's CMakeLists.txt names its files" "named: $named" "there: $there"
+fi
+
+symbols() { # U|D archive-or-objects…
+        local kind=$1
+        shift
+        nm "$@" 2>/dev/null | awk -v k="$kind" 'NF < 2 { next } $(NF-1) ~ /^[TDBRVWC]$/ && k == "D" { print $NF } $(NF-1) == "U" && k == "U" { print $NF }' | sort -u
+}
+
+if command -v "$RV32_CC" >/dev/null && echo '#include <string.h>' | "$RV32_CC" --specs=picolibc.specs -march=rv32imc -mabi=ilp32 -fsyntax-only -x c - 2>/dev/null; then
+        check "all of the freestanding code compiles for rv32imc" "$MAKE" -s --no-print-directory O="$O" device-rv32
+        set --
+        for f in $DEVICE_SRC; do set -- "$@" "$O/rv32/${f%.c}.o"; done
+        size -t "$@" | awk 'END { print "# rv32imc, what goes onto a chip: text " $1 " data " $2 " bss " $3 }'
+        symbols U "$@" >"$T/needs"
+        symbols D "$@" >"$T/has"
+        comm -23 "$T/needs" "$T/has" |
+                grep -vE '^(mem(cpy|move|set|cmp|chr)|str(len|cmp|ncmp|nlen|chr)|crypt_[a-z0-9_]+|port_[a-z0-9_]+|__[a-z0-9]+)$' >"$T/missing"
+        if [ -s "$T/has" ] && [ ! -s "$T/missing" ]; then pass "sources.cmake is complete"; else fail "sources.cmake is complete" "$(cat "$T/missing")"; fi
+        over=
+        for f in $DEVICE_SRC; do
+                case $f in firmware/core/*) continue ;; esac
+                symbols D "$O/rv32/${f%.c}.o" >"$T/own"
+                rest=
+                for g in $DEVICE_SRC; do [ "$g" = "$f" ] || rest="$rest $O/rv32/${g%.c}.o"; done
+                # shellcheck disable=SC2086
+                symbols U $rest | comm -12 - "$T/own" | grep -q . || over="$over $f"
+        done
+        if [ -z "$over" ]; then pass "sources.cmake has nothing over"; else fail "sources.cmake has nothing over" "$over"; fi
+        cat "$O"/rv32/*/*/*.su >"$T/stack"
+        sort -t "$(printf '\t')" -k2 -rn "$T/stack" | awk 'NR == 1 { print "# rv32imc, most stack of a function: " $2 " " $1 }'
+        awk -v most="$STACK" '$2 > most || $3 != "static"' "$T/stack" >"$T/deep"
+        if [ -s "$T/stack" ] && [ ! -s "$T/deep" ]; then pass "no function uses more than $STACK bytes of stack"; else
+                fail "no function uses more than $STACK bytes of stack" "$(cat "$T/deep")"
+        fi
+else
+        skip "rv32imc" "no $RV32_CC with picolibc (Debian: gcc-riscv64-unknown-elf, picolibc-riscv64-unknown-elf)"
+fi
+
+if command -v "$LX106_CC" >/dev/null && [ -d /usr/lib/picolibc ]; then
+        check "core and libraries compile for the ESP8266" "$MAKE" -s --no-print-directory O="$O" device-lx106
+        size -t "$O"/lx106/*/*/*.o | awk 'END { print "# lx106: text " $1 " data " $2 " bss " $3 }'
+        cat "$O"/lx106/*/*/*.su >"$T/stack"
+        awk -v most="$STACK" '$2 > most || $3 != "static"' "$T/stack" >"$T/deep"
+        if [ -s "$T/stack" ] && [ ! -s "$T/deep" ]; then pass "lx106: no function uses more than $STACK bytes of stack"; else
+                fail "lx106: no function uses more than $STACK bytes of stack" "$(cat "$T/deep")"
+        fi
+else
+        skip "ESP8266" "no $LX106_CC (Debian: gcc-xtensa-lx106)"
+fi
+
+# partition tables: made, read back, judged, and fctry where the line writes it
+table() { # size fctry csv…
+        local size=$1 fctry=$2 csv=$3
+        check "${csv##*/} becomes a table" partgen --quiet --flash-size "$size" "$csv" "$T/table.bin"
+        run partgen "$T/table.bin"
+        expect "${csv##*/} has fctry at $fctry, read-only" 0 "^fctry,data,nvs,$fctry,24K,readonly"
+        check "${csv##*/} breaks no rule" partgen lint --flash-size "$size" "$csv"
+}
+table 2MB 0x1d5000 firmware/port/esp-idf/partitions/partitions-2mb.csv
+table 4MB 0x340000 firmware/port/esp-idf/partitions/partitions-4mb.csv
+table 8MB 0x620000 firmware/port/esp-idf/partitions/partitions-8mb.csv
+
+# what differs between the board's table and the one of 4 MB is nvs_keys
+run partgen diff samples/outlet/partitions.csv firmware/port/esp-idf/partitions/partitions-4mb.csv
+expect "the virtual board's table is the one of 4 MB without nvs_keys" 0 "^safe +'nvs_keys' is added"
+if [ "$(grep -c "^[a-z]* *'" "$T/stdout")" -eq 1 ]; then pass "and nothing else differs"; else fail "and nothing else differs" "$(cat "$T/stdout")"; fi
+finish
