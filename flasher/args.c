@@ -172,6 +172,20 @@ static bool takes_many(const char *word)
         return false;
 }
 
+/*
+ * espefuse says --virt alone, and the file's name in an option of its own: then the word falls
+ * away, or means a chip that is kept nowhere.
+ */
+static const char *virtual_chip(char **rest, int n)
+{
+        if (n > 1 && rest[1][0] != '-')
+                return rest[0];
+        for (int i = 1; i < n; i++)
+                if (opt_word_is(rest[i], "--path-efuse-file"))
+                        return NULL;
+        return "--virt=";
+}
+
 int args_expand(int *argc, char ***argv)
 {
         struct words w = { 0 };
@@ -197,6 +211,9 @@ int args_expand(int *argc, char ***argv)
                                 if ((rc = add_text(&w, word)) == 0 && i + 1 < *argc)
                                         rc = add_text(&w, (*argv)[++i]);
                         while (rc == 0 && i + 2 < *argc && (*argv)[i + 1][0] != '-');
+                } else if (!strcmp(word, "--virt")) {
+                        word = virtual_chip(*argv + i, *argc - i);
+                        rc = word ? add_text(&w, word) : 0;
                 } else if (word[0] == '@' && word[1])
                         rc = add_at_file(&w, word + 1);
                 else if (flashes && word[0] != '-' && ends_with(word, ".json"))

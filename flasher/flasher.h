@@ -161,6 +161,7 @@ COMMAND(digest_bootloader);
 COMMAND(encrypt);
 COMMAND(decrypt);
 COMMAND(generate_flash_key);
+COMMAND(efuse);
 #undef COMMAND
 
 #endif

@@ -66,6 +66,7 @@ static const struct command commands[] = {
         ROW("decrypt|decrypt-flash-data", decrypt, "FILE", "the other way", 1, 1),
         ROW("generate-flash-key|generate-flash-encryption-key", generate_flash_key, "FILE",
             "make a key for flash encryption", 1, 1),
+        ROW("efuse", efuse, "COMMAND [ARGUMENTS] [COMMAND ...]", "read and burn eFuses", 1, -1),
         ROW("monitor", monitor, "", "show what the board prints", 0, 0),
         ROW("line", line, "JOB", "a production line: many boards, each with its identity", 1, 1),
         ROW("ledger", ledger,

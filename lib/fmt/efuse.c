@@ -146,6 +146,37 @@ int efuse_key_find(const struct efuse_chip *c, const uint8_t *image, unsigned id
         return -1;
 }
 
+static unsigned bits_set(uint32_t v)
+{
+        unsigned n = 0;
+
+        for (; v; v &= v - 1)
+                n++;
+        return n;
+}
+
+struct efuse_errors efuse_errors(const struct efuse_chip *c, const uint8_t *image, unsigned i)
+{
+        const bool late = c->flags & EFUSE_CHIP_ERR_SHIFT;
+        struct efuse_errors e = { 0 };
+        uint64_t bits;
+
+        if (c->flags & EFUSE_CHIP_V1) { /* the register does not say which block */
+                e.fail = i && le32_get(image + c->rs_err) & 0xfff;
+                return e;
+        }
+        if (i == 0) {
+                for (unsigned k = 0; k < 5; k++)
+                        e.count += bits_set(le32_get(image + c->repeat_err + 4 * k));
+                e.fail = e.count != 0;
+                return e;
+        }
+        bits = le64_get(image + c->rs_err);
+        e.count = bits >> 4 * (i - 1) & 7;
+        e.fail = !(late && i == 10) && bits >> (4 * (i - 1) + (late ? 7 : 3)) & 1;
+        return e;
+}
+
 enum efuse_coding efuse_coding(const struct efuse_chip *c, const uint8_t *image, unsigned i)
 {
         if (i == 0)

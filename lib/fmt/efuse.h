@@ -144,6 +144,13 @@ bool efuse_read_protected(const struct efuse_chip *c, const uint8_t *image, unsi
  */
 int efuse_key_find(const struct efuse_chip *c, const uint8_t *image, unsigned id, unsigned from);
 
+/* What the decoder says of block i: wrong bits or bytes found, and whether it gave up. */
+struct efuse_errors {
+        unsigned count;
+        bool fail;
+};
+struct efuse_errors efuse_errors(const struct efuse_chip *c, const uint8_t *image, unsigned i);
+
 /* --- coding --- */
 
 enum efuse_coding { EFUSE_PLAIN, EFUSE_34, EFUSE_RS, EFUSE_UNKNOWN };

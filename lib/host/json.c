@@ -144,6 +144,12 @@ void json_uint(struct json_writer *w, const char *key, uint64_t value)
         fprintf(w->out, "%" PRIu64, value);
 }
 
+void json_number(struct json_writer *w, const char *key, const char *text)
+{
+        begin(w, key);
+        fputs(text, w->out);
+}
+
 void json_int(struct json_writer *w, const char *key, int64_t value)
 {
         begin(w, key);

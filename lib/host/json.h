@@ -34,6 +34,7 @@ void json_str(struct json_writer *w, const char *key, const char *value); /* NUL
 void json_strn(struct json_writer *w, const char *key, const char *value, size_t len);
 void json_uint(struct json_writer *w, const char *key, uint64_t value);
 void json_int(struct json_writer *w, const char *key, int64_t value);
+void json_number(struct json_writer *w, const char *key, const char *text); /* "-12.3" */
 void json_bool(struct json_writer *w, const char *key, bool value);
 
 #endif

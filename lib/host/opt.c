@@ -202,6 +202,8 @@ static int store(const struct opt *o, const char *shown, char **values)
         case OPT_SIZE:
                 rc = parse_size(values[0], o->dest);
                 break;
+        case OPT_KEPT:
+                break; /* take_values */
         }
         if (rc < 0)
                 return usage_error("%s: '%s' is %s", shown, values[0],
@@ -242,7 +244,8 @@ static int find_long(const struct parser *ps, const char *word, size_t n, const 
 
 static int take_values(struct parser *ps, const struct opt *o, const char *shown, char *glued)
 {
-        const int want = o->kind == OPT_FLAG ? 0 : o->nargs ? o->nargs : 1;
+        const bool alone = o->kind == OPT_FLAG || (o->kind == OPT_KEPT && !o->arg);
+        const int want = alone ? 0 : o->nargs ? o->nargs : 1;
         char *values[4] = { glued };
         int have = glued ? 1 : 0;
 
@@ -252,6 +255,11 @@ static int take_values(struct parser *ps, const struct opt *o, const char *shown
                 if (ps->at >= ps->argc)
                         return usage_error("%s needs %s", shown, o->arg ? o->arg : "a value");
                 values[have] = ps->argv[ps->at++];
+        }
+        if (o->kind == OPT_KEPT) {
+                ps->positionals[ps->count++] = o->dest;
+                for (int i = 0; i < want; i++)
+                        ps->positionals[ps->count++] = values[i];
         }
         return store(o, shown, values);
 }
@@ -286,7 +294,7 @@ static int parse_short(struct parser *ps, char *word)
                                 }
                 if (!found)
                         return usage_error("unknown option -%c", *word);
-                if (found->kind != OPT_FLAG && word[1])
+                if (found->kind != OPT_FLAG && !(found->kind == OPT_KEPT && !found->arg) && word[1])
                         glued = word + 1 + (word[1] == '=');
                 if ((rc = take_values(ps, found, shown, glued)) != 0)
                         return rc;
@@ -492,12 +500,16 @@ static int run(const struct tool *t, struct parser *ps)
 int tool_main(const struct tool *tool, int argc, char **argv)
 {
         struct parser ps = { .argc = argc, .argv = argv, .at = 1 };
+        size_t words =
+                1; /* positionals at most: a word, or a kept option for each of its letters */
         int status;
 
         running = tool->name;
         the_tool = tool;
         signal(SIGXFSZ, SIG_IGN); /* a file over the limit is an error as any other, not a death */
-        ps.positionals = calloc((size_t)argc + 1, sizeof *ps.positionals);
+        for (int i = 0; i < argc; i++)
+                words += strlen(argv[i]) + 2;
+        ps.positionals = calloc(words, sizeof *ps.positionals);
         if (!ps.positionals)
                 return STATUS_STATION;
         status = run(tool, &ps);

@@ -16,6 +16,8 @@ enum opt_kind {
         OPT_LIST, /* dest: struct opt_list *; may be given several times */
         OPT_INT,  /* dest: int64_t *; decimal, 0x, 0o, 0b */
         OPT_SIZE, /* dest: uint64_t *; as OPT_INT, not negative, with K, M or G behind it (1024) */
+        OPT_KEPT, /* dest: char *, its word; that and its value (if arg is not NULL) stay in their place
+                     among the positionals, for commands whose words have options of their own */
 };
 
 struct opt_list {
