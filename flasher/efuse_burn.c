@@ -79,7 +79,7 @@ int efuse_burn_bits(struct efuse_plan *p, struct efuse_dev *dev, const struct ef
         for (int i = 1; i < w->n; i++) {
                 uint64_t bit;
 
-                if (parse_size(w->at[i], &bit) < 0 || bit > 255)
+                if (parse_size(w->at[i], &bit) < 0 || bit > UINT16_MAX)
                         return usage_error("burn-bit: '%s' is not the number of a bit", w->at[i]);
                 if (efuse_plan_bit(p, (unsigned)block, (unsigned)bit, &d) < 0)
                         return fail("efuse", &d);

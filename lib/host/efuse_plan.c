@@ -70,8 +70,11 @@ int efuse_plan_field(struct efuse_plan *p, const struct efuse_field *f, const ui
                      struct diag *d)
 {
         const size_t n = (f->len + 7u) / 8;
+        const bool loose = is_mask(f) || p->force;
         uint8_t now[EFUSE_DATA_MAX];
         uint8_t planned[EFUSE_DATA_MAX];
+        bool there;
+        bool lacks;
         int rc;
 
         if (f->kind == EFUSE_CALC)
@@ -79,11 +82,13 @@ int efuse_plan_field(struct efuse_plan *p, const struct efuse_field *f, const ui
                                 EFUSE_SHOWN(f));
         efuse_bits_get(efuse_plan_now(p, f->block), f->bit, f->len, now);
         efuse_bits_get(p->want[f->block], f->bit, f->len, planned);
-        if (efuse_within(bits, now, n))
+        there = efuse_within(bits, now, n) && (loose || memcmp(bits, now, n) == 0);
+        lacks = !loose && !(efuse_within(now, bits, n) && efuse_within(planned, bits, n));
+        wipe(now, sizeof now);
+        wipe(planned, sizeof planned);
+        if (there)
                 return 0;
-        for (size_t i = 0; i < n; i++)
-                now[i] |= planned[i];
-        if (!efuse_within(now, bits, n) && !is_mask(f) && !p->force)
+        if (lacks)
                 return diag_set(
                         d, E_REFUSED,
                         "%.*s: has bits burnt (or planned) already that this value lacks, and "
