@@ -2,13 +2,25 @@
 # Every sample runs as its README says.
 . tests/lib.sh
 
-run env DEMO_DIR="$T/demo" sh samples/demo.sh
-expect "make demo's script" 0 "^Done"
-check "demo: the table is 0xC00 bytes" test "$(stat -c %s "$T/demo/partition-table.bin")" = 3072
-check "demo: the image is as large as fctry" test "$(stat -c %s "$T/demo/out.bin")" = 24576
-check "demo: ten encrypted images" test "$(find "$T/demo/batch/bin" -name '*.bin' -size 24k | wc -l)" = 10
-check "demo: the board's flash holds the factory data" nvsgen verify "$T/demo/flash.bin" "$T/demo/mfg_config.csv" --partition fctry
-check "demo: no private key in clear text in an encrypted image" sh -c "! grep -rlq 'PRIVATE KEY' '$T/demo/batch/bin'"
+demo() {
+        run env DEMO_DIR="$T/demo" sh samples/demo.sh
+        expect "make demo's script" 0 "^Done in [0-9]+ s"
+        check "demo: the table is 0xC00 bytes" test "$(stat -c %s "$T/demo/partition-table.bin")" = 3072
+        check "demo: the image is as large as fctry" test "$(stat -c %s "$T/demo/out.bin")" = 24576
+        check "demo: ten encrypted images" test "$(find "$T/demo/batch/bin" -name '*.bin' -size 24k | wc -l)" = 10
+        check "demo: the board's flash holds the factory data" nvsgen verify "$T/demo/flash.bin" "$T/demo/mfg_config.csv" --partition fctry
+        check "demo: no private key in clear text in an encrypted image" sh -c "! grep -rlq 'PRIVATE KEY' '$T/demo/batch/bin'"
+        expect "demo: the outlet goes on" 0 '^  \| .*shadow: output is 1'
+        expect "demo: a damaged image is refused" 0 '^  \| .*refused: the image is damaged'
+        expect "demo: the update is valid" 0 '^  \| .*version 1\.1\.0 is valid'
+        check "demo: the shadow has the last word" sh -c "grep '^{' '$T/stdout' | tail -1 | grep -q '\"output\":true.*\"fw_version\":\"1.1.0\"'"
+        if ps -eo args | grep -F "$T/demo" | grep -qv grep; then fail "demo: nothing is left running" "$(ps -eo args | grep -F "$T/demo")"; else pass "demo: nothing is left running"; fi
+}
+missing=
+for c in mosquitto nginx curl setsid flock; do
+        PATH=$PATH:/usr/sbin command -v $c >/dev/null || missing="$missing $c"
+done
+if [ -n "$missing" ]; then skip "make demo's script" "not installed:$missing"; else demo; fi
 
 cp -r samples/certs-in-nvs samples/freertos-creds "$T/"
 certs=$T/certs-in-nvs
