@@ -1,4 +1,5 @@
 # make install DESTDIR= PREFIX=; make uninstall; make dist.
+MAN += man/fctry.7
 VERSION := $(shell sed -n 's/.*FCTRY_VERSION "\(.*\)".*/\1/p' lib/host/version.h)
 INSTALL ?= install
 COMPLETION_DIR ?= $(PREFIX)/share/bash-completion/completions
