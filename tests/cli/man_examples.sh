@@ -24,12 +24,20 @@ why() {
         case $1 in
         *pkcs11:*) echo "wants a token: tests/e2e/softhsm.sh" ;;
         "provcli ble"* | "provcli softap"* | *' scan'*) echo "wants a radio: tests/e2e/radio.sh" ;;
+        "flasher line"*) echo "a line works until it is stopped: tests/e2e/line.sh" ;;
         esptool*) echo "another project's tool: tests/e2e/vboard_esptool.sh" ;;
         esac
 }
 
-# as_here COMMAND: the passphrase that the terminal would be asked for is left out
-as_here() { case $1 in "certgen ca "*) echo "$1 --no-passphrase" ;; *) echo "$1" ;; esac; }
+# as_here COMMAND: a virtual board's port for the serial port, free ports and the test's folder for fixed ones,
+# and no passphrase where the terminal would be asked for one
+as_here() {
+        local c=${1//\/dev\/ttyUSB0/$PORT}
+        c=${c//127.0.0.1:4000/127.0.0.1:$FREE}
+        c=${c//\/tmp\/board/$T\/w\/board}
+        case $c in "certgen ca "*) c="$c --no-passphrase" ;; esac
+        echo "$c"
+}
 
 # What the commands of a page find in their folder.
 fixture() {
@@ -75,5 +83,17 @@ page() { # page FILE
         done < <(commands "$1")
 }
 
-for p in man/nvsgen.1 man/partgen.1 man/certgen.1; do page $p; done
+# A board for the pages that name a serial port.
+vboard --flash "$T/flash" --efuse "$T/efuse" --control "$T/board.sock" --rfc2217 127.0.0.1:0 --json >"$T/board.json" 2>"$T/board.err" &
+board=$!
+# the daemons of vboard(1)'s own examples end with the test too
+trap 'kill "$board"; pkill -f -- "--control $T/w/" ; rm -rf "$T"' EXIT
+for _ in $(seq 100); do
+        PORT=$(sed -n 's/.*"rfc2217":"\([^"]*\)".*/\1/p' "$T/board.json")
+        [ -n "$PORT" ] && break
+        sleep 0.1
+done
+FREE=$((20000 + RANDOM % 10000))
+export PORT FREE ESPPORT=$PORT
+for p in man/nvsgen.1 man/partgen.1 man/certgen.1 man/fctry.7 man/flasher.1 man/vboard.1; do page $p; done
 finish
