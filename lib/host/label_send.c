@@ -87,6 +87,7 @@ static int put_pipe(int fd, const struct blob *label, const char *what, struct d
 
 static int send_command(const char *command, const struct blob *label, struct diag *d)
 {
+        struct diag why = { 0 };
         int ends[2];
         int status = 0;
         pid_t pid;
@@ -103,7 +104,7 @@ static int send_command(const char *command, const struct blob *label, struct di
         close(ends[0]);
         rc = pid < 0 ? diag_set(d, E_IO, "the label's command cannot be started: %s",
                                 strerror(errno))
-                     : put_pipe(ends[1], label, "the label's command", d);
+                     : put_pipe(ends[1], label, "the label's command", &why);
         close(ends[1]);
         if (pid < 0)
                 return rc;
@@ -111,10 +112,12 @@ static int send_command(const char *command, const struct blob *label, struct di
                 kill(pid, SIGTERM);
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
-        if (rc == 0 && status != 0)
-                rc = diag_set(d, E_IO, "the label's command '%.80s' failed with status %d", command,
-                              WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
-        return rc;
+        /* one that ends early says why by its status, not by the broken pipe */
+        if (WIFEXITED(status) ? WEXITSTATUS(status) != 0 : rc == 0)
+                return diag_set(d, E_IO, "the label's command '%.80s' failed with status %d",
+                                command,
+                                WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+        return rc < 0 ? diag_set(d, E_IO, "%s", why.text) : 0;
 }
 
 static int send_device(const char *path, const struct blob *label, struct diag *d)
