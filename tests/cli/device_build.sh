@@ -6,7 +6,8 @@
 : "${MAKE:=make}"
 eval "$($MAKE -s --no-print-directory lint-facts)"
 eval "$($MAKE -s --no-print-directory device-facts)"
-STACK=1024 # bytes of one function: main's task has 8192, and the deepest path is six of ours
+STACK=1024      # bytes of one function on a chip: main's task has 8192, and the deepest path is six of ours
+STACK_ALL=4096  # of the freestanding code that only programs on a host call
 
 # every file of the core, and of the libraries only what is in the Makefile's freestanding lists
 bad=
@@ -31,6 +32,17 @@ symbols() { # U|D archive-or-objects…
         nm "$@" 2>/dev/null | awk -v k="$kind" 'NF < 2 { next } $(NF-1) ~ /^[TDBRVWC]$/ && k == "D" { print $NF } $(NF-1) == "U" && k == "U" { print $NF }' | sort -u
 }
 
+shallow() { # what most su-file…: no function uses more than most bytes of stack, and each a fixed number
+        local what=$1 most=$2
+        shift 2
+        cat "$@" >"$T/stack"
+        sort -t "$(printf '\t')" -k2 -rn "$T/stack" | awk -v w="$what" 'NR == 1 { print "# " w ": most stack in " $1 ": " $2 }'
+        awk -v most="$most" '$2 > most || $3 != "static"' "$T/stack" >"$T/deep"
+        if [ -s "$T/stack" ] && [ ! -s "$T/deep" ]; then pass "$what: no function uses more than $most bytes of stack"; else
+                fail "$what: no function uses more than $most bytes of stack" "$(cat "$T/deep")"
+        fi
+}
+
 if command -v "$RV32_CC" >/dev/null && echo '#include <string.h>' | "$RV32_CC" --specs=picolibc.specs -march=rv32imc -mabi=ilp32 -fsyntax-only -x c - 2>/dev/null; then
         check "all of the freestanding code compiles for rv32imc" "$MAKE" -s --no-print-directory O="$O" device-rv32
         set --
@@ -51,12 +63,8 @@ if command -v "$RV32_CC" >/dev/null && echo '#include <string.h>' | "$RV32_CC" -
                 symbols U $rest | comm -12 - "$T/own" | grep -q . || over="$over $f"
         done
         if [ -z "$over" ]; then pass "sources.cmake has nothing over"; else fail "sources.cmake has nothing over" "$over"; fi
-        cat "$O"/rv32/*/*/*.su >"$T/stack"
-        sort -t "$(printf '\t')" -k2 -rn "$T/stack" | awk 'NR == 1 { print "# rv32imc, most stack of a function: " $2 " " $1 }'
-        awk -v most="$STACK" '$2 > most || $3 != "static"' "$T/stack" >"$T/deep"
-        if [ -s "$T/stack" ] && [ ! -s "$T/deep" ]; then pass "no function uses more than $STACK bytes of stack"; else
-                fail "no function uses more than $STACK bytes of stack" "$(cat "$T/deep")"
-        fi
+        shallow "rv32imc, on a chip" "$STACK" "${@/%.o/.su}"
+        shallow "rv32imc, all" "$STACK_ALL" "$O"/rv32/*/*/*.su
 else
         skip "rv32imc" "no $RV32_CC with picolibc (Debian: gcc-riscv64-unknown-elf, picolibc-riscv64-unknown-elf)"
 fi
@@ -64,11 +72,7 @@ fi
 if command -v "$LX106_CC" >/dev/null && [ -d /usr/lib/picolibc ]; then
         check "core and libraries compile for the ESP8266" "$MAKE" -s --no-print-directory O="$O" device-lx106
         size -t "$O"/lx106/*/*/*.o | awk 'END { print "# lx106: text " $1 " data " $2 " bss " $3 }'
-        cat "$O"/lx106/*/*/*.su >"$T/stack"
-        awk -v most="$STACK" '$2 > most || $3 != "static"' "$T/stack" >"$T/deep"
-        if [ -s "$T/stack" ] && [ ! -s "$T/deep" ]; then pass "lx106: no function uses more than $STACK bytes of stack"; else
-                fail "lx106: no function uses more than $STACK bytes of stack" "$(cat "$T/deep")"
-        fi
+        shallow "lx106" "$STACK" "$O"/lx106/*/*/*.su
 else
         skip "ESP8266" "no $LX106_CC (Debian: gcc-xtensa-lx106)"
 fi
