@@ -49,13 +49,15 @@ $(FW_LIB): $(FW_LIB_SRC:%.c=$(B)/fw/%.o) $(B)/fw/gen/prov.pb-c.o
 	$(Q)$(AR) rcs $@ $^
 
 # The outlet is its main file, with a configuration, and a driver; blink is the same with another
-# driver, bringup (of the tests) with another configuration.
+# driver, those of the tests with other configurations.
+FW_TEST_ELFS := $(B)/fw/bringup.elf $(B)/fw/lonely.elf
 $(B)/fw/.settings: force
 	@mkdir -p $(@D)
 	@echo '$(FW_CONFIG) $(FW_DRIVER)' | cmp -s - $@ || echo '$(FW_CONFIG) $(FW_DRIVER)' > $@
-FW_MAIN_OBJ := $(B)/fw/outlet.o $(B)/fw/bringup.o
+FW_MAIN_OBJ := $(B)/fw/outlet.o $(B)/fw/bringup.o $(B)/fw/lonely.o
 $(B)/fw/outlet.o: FW_MAIN_CONFIG = $(FW_CONFIG)
 $(B)/fw/bringup.o: FW_MAIN_CONFIG = samples/outlet/bringup.h
+$(B)/fw/lonely.o: FW_MAIN_CONFIG = tests/tools/lonely.h
 $(FW_MAIN_OBJ): firmware/outlet/outlet.c $(B)/.flags $(B)/fw/.settings
 	$(call say,CC,$@)
 	$(Q)$(CC) $(FW_CFLAGS) -DFW_CONFIG='"$(FW_MAIN_CONFIG)"' -MMD -MP -c $< -o $@
@@ -65,10 +67,10 @@ $(B)/fw/driver.o: $(FW_DRIVER) $(B)/.flags $(B)/fw/.settings
 -include $(FW_MAIN_OBJ:.o=.d) $(B)/fw/driver.d
 
 $(B)/fw/bootloader.elf: $(patsubst %.c,$(B)/fw/%.o,$(wildcard firmware/bootloader/*.c))
-$(foreach a,$(FW_APPS) bringup,$(B)/fw/$a.elf): $(B)/fw/firmware/port/linux/main.o
+$(FW_APPS:%=$(B)/fw/%.elf) $(FW_TEST_ELFS): $(B)/fw/firmware/port/linux/main.o
 $(B)/fw/outlet.elf: $(B)/fw/outlet.o $(B)/fw/driver.o
 $(B)/fw/blink.elf: $(B)/fw/outlet.o $(B)/fw/firmware/blink/driver.o
-$(B)/fw/bringup.elf: $(B)/fw/bringup.o $(B)/fw/driver.o
+$(FW_TEST_ELFS): %.elf: %.o $(B)/fw/driver.o
 $(B)/fw/hello.elf: $(patsubst %.c,$(B)/fw/%.o,$(wildcard firmware/hello/*.c))
 $(B)/fw/%.elf: $(FW_LIB)
 	$(call say,LINK,$@)

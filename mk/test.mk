@@ -40,7 +40,7 @@ check: deps
 	@$(MAKE) --no-print-directory check-run
 
 .PHONY: check-build
-check-build: all $(UNIT_BINS) $(TEST_TOOLS) $(REPLAY_BINS) $(B)/fw/bringup.elf
+check-build: all $(UNIT_BINS) $(TEST_TOOLS) $(REPLAY_BINS) $(FW_TEST_ELFS)
 
 check-run:
 	@BIN=$(abspath $(B))/bin O=$(abspath $(B)) SAN='$(SAN)' MAKE='$(MAKE)' CC='$(CC)' bash tests/run \

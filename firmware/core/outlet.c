@@ -379,6 +379,19 @@ static uint64_t run_driver(struct outlet *o, uint64_t now)
         return due;
 }
 
+/* For those who read /esp/log: once a start, when the cloud is reached. */
+static void greet(struct outlet *o, uint64_t now)
+{
+        char line[SAY_MAX];
+
+        if (o->greeted)
+                return;
+        o->greeted = true;
+        (void)strf(line, sizeof line, "%s %s has started%s%s", port_project(), port_version(),
+                   o->status[0] ? ", update: " : "", o->status);
+        esptopics_log(&o->topics, line, now);
+}
+
 static void follow_cloud(struct outlet *o, uint64_t now)
 {
         const bool up = o->cloud.state == CLOUD_UP;
@@ -387,10 +400,12 @@ static void follow_cloud(struct outlet *o, uint64_t now)
         if (up == o->cloud_up)
                 return;
         o->cloud_up = up;
-        if (up)
-                shadow_connected(&o->shadow, now);
-        else
+        if (!up) {
                 shadow_disconnected(&o->shadow);
+                return;
+        }
+        shadow_connected(&o->shadow, now);
+        greet(o, now);
 }
 
 static uint64_t work(struct outlet *o, uint64_t now)

@@ -43,6 +43,7 @@ struct outlet {
         int nvs;                      /* 0, or why it is not mounted */
         bool cloud_up;                /* as the shadow was told */
         bool trial;                   /* this version has to prove itself */
+        bool greeted;                 /* the cloud knows that we have started */
         bool stopped;                 /* a restart is under way: nothing more is done */
         bool cloud_update;            /* the update in hand comes from the shadow's ota_url */
         uint64_t trial_ends;          /* … until then */

@@ -221,4 +221,17 @@ child=$(pgrep -P "$pid")
 kill -9 "$pid"
 for i in $(seq 40); do kill -0 "$child" 2>/dev/null || break; sleep 0.05; done
 if [ -n "$child" ] && ! kill -0 "$child" 2>/dev/null; then pass "a killed board takes its firmware along"; else fail "a killed board takes its firmware along"; fi
+
+# the ESP32: its bootloader lies at 0x1000, output and button are GPIO27 and GPIO0
+"$O/fw/pack" --bootloader --chip-id 0 --room 0x7000 -o "$T/loader32.bin" "$O/fw/bootloader.elf"
+"$O/fw/pack" --app-version 1.0.0 --project outlet --chip-id 0 -o "$T/outlet32.bin" "$O/fw/outlet.elf"
+head -c $((4 << 20)) /dev/zero | tr '\0' '\377' >"$T/flash"
+put "$T/loader32.bin" $((0x1000))
+put "$FW/partition-table.bin" $((0x8000))
+put "$T/outlet32.bin" $SLOT0
+vboard --chip esp32 --flash "$T/flash" --control "$T/c" --tcp 127.0.0.1:0 --daemon --pid-file "$T/pid" >"$T/ready" || exit 1
+ctl press 100
+for i in $(seq 200); do [ "$(ctl output)" = on ] && break; [ $((i % 20)) = 0 ] && ctl press 100; sleep 0.05; done
+if [ "$(ctl output)" = on ]; then pass "an ESP32 boots, its button switches its output"; else fail "an ESP32 boots, its button switches its output" "$(ctl uart | tail -5)"; fi
+if ctl uart | grep -aq 'FCTRY-SELFTEST v1 FAIL version=1.0.0 project=outlet chip=0 '; then pass "its token"; else fail "its token" "$(ctl uart | tail -5)"; fi
 finish

@@ -220,12 +220,15 @@ static void test_rolled_back(void **state)
 {
         (void)state;
         unit();
+        config.esp_topics = true;
         assert_int_equal(port_kv_mount(PORT_NVS), 0);
         port_kv_set(PORT_NVS, OUTLET_NS, "ota_version", "1.1.0");
         boot(0);
         fake_online(&o, 10);
         fake_message(&o, "$aws/things/dev-1/shadow/get/rejected", "{\"code\":404}", 20);
         assert_non_null(strstr(fake_sent("/shadow/update"), "version 1.1.0 was rolled back"));
+        assert_string_equal(fake_sent("/esp/log"),
+                            "outlet 1.0.0 has started, update: version 1.1.0 was rolled back");
         fake_power_on(); /* it runs after all, and later a cable writes a lower one */
         fake.wifi_stored = true;
         memcpy(fake.version, "1.1.0", 6);
@@ -296,6 +299,7 @@ static void test_esp_topics(void **state)
         boot(0);
         fake_online(&o, 10);
         assert_int_equal(fake.subscriptions, 10);
+        assert_string_equal(fake_sent("/esp/log"), "outlet 1.0.0 has started");
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
                 const char *said;
 
