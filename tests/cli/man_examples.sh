@@ -48,7 +48,10 @@ fixture() {
         else
                 certgen ca --cn Acme --no-passphrase ca
                 certgen device --cn SO-000001 --out devices
-                certgen device --cn SO-000017 --out devices
+                certgen device --cn SO-000017 --out devices --prov
+                cp "$TOP/samples/outlet/label.json" .
+                printf 'serial,mac,files\nSO-000017,020000000017,devices/SO-000017\n' >line.csv
+                flasher ledger import line line.csv --ledger outlet.ledger
                 nvsgen generate-key --keyfile k.bin && mv keys/k.bin keys.bin
                 nvsgen encrypt mfg_config.csv fctry.bin 0x6000 --inputkey keys.bin
                 nvsgen mfg_config.csv unit-0017.bin
