@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/hex.h"
+#include "base/strf.h"
 #include "firmware/core/say.h"
 
 static const char *const keys[IDENTITY_ITEMS] = {
@@ -12,6 +13,7 @@ static const char *const keys[IDENTITY_ITEMS] = {
         [IDENTITY_CERT] = "cert",
         [IDENTITY_KEY] = "priv_key",
         [IDENTITY_CA] = "ca",
+        [IDENTITY_CODE_KEY] = "P11_CSK",
         [IDENTITY_ENDPOINT] = "endpoint",
         [IDENTITY_SERVICE_NAME] = "service_name",
         [IDENTITY_SERVICE_KEY] = "service_key",
@@ -22,15 +24,15 @@ static const char *const keys[IDENTITY_ITEMS] = {
         [IDENTITY_TRANSPORT] = "prov_transport",
 };
 
+#define CREDS "creds"
 static const struct layout {
-        const char *name, *part, *ns, *cert, *key;
+        const char *ns, *cert, *key;
 } layouts[] = {
-        { "fctry/mfg_ns", PORT_FCTRY, IDENTITY_NS, "cert", "priv_key" },
-        { "fctry/certs", PORT_FCTRY, "certs", "certificate", "priv_key" },
-        { "fctry/creds", PORT_FCTRY, "creds", "P11_Cert", "P11_Key" },
-        { "nvs/certs", PORT_NVS, "certs", "certificate", "priv_key" },
-        { "nvs/creds", PORT_NVS, "creds", "P11_Cert", "P11_Key" },
+        { IDENTITY_NS, "cert", "priv_key" }, /* never in nvs */
+        { "certs", "certificate", "priv_key" },
+        { CREDS, "P11_Cert", "P11_Key" },
 };
+#define LAYOUTS (sizeof layouts / sizeof *layouts)
 
 const char *identity_key(enum identity_item item)
 {
@@ -66,7 +68,7 @@ static bool load(struct identity *id, enum identity_item item, const char *part,
         unsigned char *p = id->room + id->used;
         const size_t room = sizeof id->room - id->used;
         const bool binary = item == IDENTITY_SALT || item == IDENTITY_VERIFIER;
-        const bool pem = item >= IDENTITY_CERT && item <= IDENTITY_CA;
+        const bool pem = item >= IDENTITY_CERT && item <= IDENTITY_CODE_KEY;
         const int n = room > 1 ? port_kv_get(part, ns, key, p, room - 1) : -E_NOSPACE;
 
         if (n < 0) {
@@ -106,27 +108,33 @@ static bool plausible(const struct port_blob *b)
         return b->len == head + len;
 }
 
+static void set_layout(struct identity *id, const char *part, const char *ns)
+{
+        (void)strf(id->layout_name, sizeof id->layout_name, "%s/%s", part, ns);
+        id->layout = id->layout_name;
+}
+
 /* Certificate and key of one layout; both or none. */
-static bool load_pair(struct identity *id, const struct layout *l)
+static bool load_pair(struct identity *id, const char *part, const struct layout *l)
 {
         const size_t used = id->used;
-        const bool cert = load(id, IDENTITY_CERT, l->part, l->ns, l->cert);
-        const bool key = load(id, IDENTITY_KEY, l->part, l->ns, l->key);
+        const bool cert = load(id, IDENTITY_CERT, part, l->ns, l->cert);
+        const bool key = load(id, IDENTITY_KEY, part, l->ns, l->key);
 
         if (cert && key) {
-                id->layout = l->name;
+                set_layout(id, part, l->ns);
                 id->complete = true;
                 for (unsigned i = IDENTITY_CERT; i <= IDENTITY_KEY; i++) {
                         if (plausible(&id->item[i]))
                                 continue;
                         say(PORT_ERROR, "identity: %s of %s is neither PEM nor DER",
-                            i == IDENTITY_CERT ? l->cert : l->key, l->name);
+                            i == IDENTITY_CERT ? l->cert : l->key, id->layout);
                         id->complete = false;
                 }
                 return true;
         }
         if (cert || key)
-                say(PORT_WARN, "identity: %s has a %s without its %s", l->name,
+                say(PORT_WARN, "identity: %s/%s has a %s without its %s", part, l->ns,
                     cert ? l->cert : l->key, cert ? l->key : l->cert);
         wipe(id->room + used, id->used - used);
         id->used = used;
@@ -164,16 +172,35 @@ static void report(const struct identity *id)
                 say(PORT_WARN, "identity: it lies in nvs, which reset to factory erases");
 }
 
+static void find_part(struct identity *id)
+{
+        id->part = PORT_FCTRY;
+        id->fctry = port_kv_mount(PORT_FCTRY);
+        if (id->fctry != -E_NOTFOUND || port_kv_mount(PORT_STORAGE) < 0)
+                return;
+        id->part = PORT_STORAGE;
+        id->fctry = 0;
+}
+
+static void find_pair(struct identity *id)
+{
+        for (size_t i = 0; i < LAYOUTS; i++)
+                if (load_pair(id, id->part, &layouts[i]))
+                        return;
+        for (size_t i = 1; i < LAYOUTS; i++)
+                if (load_pair(id, PORT_NVS, &layouts[i]))
+                        return;
+}
+
 void identity_load(struct identity *id)
 {
         memset(id, 0, sizeof *id);
-        id->fctry = port_kv_mount(PORT_FCTRY);
-        for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
-                if (load_pair(id, &layouts[i]))
-                        break;
+        find_part(id);
+        find_pair(id);
         for (unsigned i = 0; i < IDENTITY_ITEMS; i++)
                 if (i != IDENTITY_CERT && i != IDENTITY_KEY)
-                        (void)load(id, (enum identity_item)i, PORT_FCTRY, IDENTITY_NS, keys[i]);
+                        (void)load(id, (enum identity_item)i, id->part,
+                                   i == IDENTITY_CODE_KEY ? CREDS : IDENTITY_NS, keys[i]);
         choose_serial(id);
         report(id);
 }

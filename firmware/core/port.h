@@ -77,6 +77,7 @@ bool port_gpio_read(unsigned pin); /* inputs and outputs: the level at the pin *
 #define PORT_NVS "nvs" /* the user's: reset to factory erases it */
 #define PORT_FCTRY \
         "fctry" /* the unit's identity: a port mounts it read-only if its table says so */
+#define PORT_STORAGE "storage" /* the same by another name; may be missing everywhere */
 
 /*
  * 0; -E_NOSPACE: no free page, -E_UNSUPPORTED: pages of a later version (both: port_kv_format and
@@ -85,7 +86,7 @@ bool port_gpio_read(unsigned pin); /* inputs and outputs: the level at the pin *
  */
 int port_kv_mount(const char *part);
 
-/* Erases all of it and leaves it unmounted. -E_PERM for PORT_FCTRY, always. */
+/* Erases all of it and leaves it unmounted. -E_PERM for all but PORT_NVS, always. */
 int port_kv_format(const char *part);
 
 /*

@@ -97,4 +97,25 @@ for how in reset factory; do
         type selftest
         check "$how: still locked" until_said '^ERROR locked$'
 done
+ctl quit >"$T/quit"
+for i in $(seq 200); do kill -0 "$(cat "$T/pid" 2>/dev/null)" 2>/dev/null || break; sleep 0.05; done
+
+# FreeRTOS's layout (samples/freertos-creds): DER in the partition storage; the key belongs to the certificate
+mkdir "$T/testdata"
+openssl x509 -in "$T/devices/SO-000010.crt" -outform DER -out "$T/testdata/cert.der"
+openssl pkcs8 -topk8 -nocrypt -in "$T/devices/SO-000010.key" -outform DER -out "$T/testdata/privatekey.der"
+openssl x509 -in "$T/ca/ca.crt" -outform DER -out "$T/testdata/csk.der"
+cp samples/freertos-creds/*.csv "$T"
+check "nvsgen makes the storage partition" sh -c "cd '$T' && nvsgen --version v2 --input partition.csv --output partition.bin \
+        --partition-table partitions.csv --partition storage && partgen --quiet partitions.csv table.bin"
+place() { dd if="$2" of="$T/flash2" bs=4096 seek=$(($1 / 4096)) conv=notrunc status=none; }
+head -c $((4 << 20)) /dev/zero | tr '\0' '\377' >"$T/flash2"
+place 0 "$FW/bootloader.bin"
+place 0x8000 "$T/table.bin"
+place 0x20000 "$FW/outlet.bin"
+place "$(partgen "$T/table.bin" | sed -n 's/^storage,[^,]*,[^,]*,\(0x[0-9a-f]*\),.*/\1/p')" "$T/partition.bin"
+vboard --flash "$T/flash2" --control "$T/c" --tcp 127.0.0.1:0 --daemon --pid-file "$T/pid" >"$T/ready" || exit 1
+uart_says() { local i; for i in $(seq 1200); do ctl uart | tr -d '\r' | grep -aqE -- "$1" && return 0; sleep 0.05; done; ctl uart; return 1; }
+check "DER from storage is an identity" uart_says 'identity: 240ac4000001, from storage/creds'
+check "the certificate is that of the key" uart_says '^FCTRY-SELFTEST v1 PASS .*cert=ok'
 finish

@@ -29,6 +29,7 @@ struct fake {
         uint16_t chip;
         char version[PORT_VERSION_MAX], project[PORT_VERSION_MAX];
         uint32_t secure_version;
+        bool is_storage; /* the factory partition has that name */
         bool fctry_missing, fctry_writable, wifi_stored, no_other_slot, bad_signature, stuck_output;
         int mount_error; /* of nvs, until it is formatted */
         int key_check;   /* what port_key_matches says */

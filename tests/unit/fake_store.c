@@ -25,7 +25,7 @@ static void must(bool ok)
 /* Unmounted where the power was away since it was mounted. */
 static struct part *part(const char *label)
 {
-        struct part *p = &parts[strcmp(label, PORT_FCTRY) == 0];
+        struct part *p = &parts[strcmp(label, PORT_NVS) != 0];
 
         if (p->start != fake.starts)
                 memset(p, 0, sizeof *p);
@@ -49,7 +49,8 @@ int port_kv_mount(const char *label)
 
         fake_call();
         p->mounted = false;
-        if (p == &parts[1] && fake.fctry_missing)
+        if (p == &parts[1] &&
+            (fake.fctry_missing || strcmp(label, fake.is_storage ? PORT_STORAGE : PORT_FCTRY) != 0))
                 return -E_NOTFOUND;
         if (p == &parts[0] && fake.mount_error)
                 return fake.mount_error;

@@ -170,6 +170,44 @@ static void test_extras(void **state)
         assert_null(id.item[IDENTITY_KEY].p);
 }
 
+/* samples/freertos-creds: partition storage, namespace creds, DER; and fctry wins over it. */
+static void test_storage(void **state)
+{
+        static const char *const pairs[] = { "#P11_Cert", DER, "#P11_Key", DER,
+                                             "#P11_CSK",  DER, NULL };
+
+        (void)state;
+        fake_reset();
+        fake.is_storage = true;
+        fake_fctry("creds", pairs);
+        identity_load(&id);
+        assert_int_equal(id.fctry, 0);
+        assert_true(id.complete);
+        assert_string_equal(id.layout, "storage/creds");
+        assert_int_equal(id.item[IDENTITY_CODE_KEY].len, 5);
+        assert_int_equal(port_kv_format(PORT_STORAGE), -E_PERM);
+        fake_reset();
+        fake_fctry("creds", pairs);
+        identity_load(&id);
+        assert_string_equal(id.layout, "fctry/creds");
+}
+
+/* What no writer has made: said, and the outlet is named after its MAC. */
+static void test_rubbish(void **state)
+{
+        static const uint8_t fill[] = { 0x00, 0x55, 0xFE };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof fill; i++) {
+                fake_reset();
+                memset(fake.fctry, fill[i], sizeof fake.fctry);
+                identity_load(&id);
+                assert_false(id.complete);
+                assert_string_equal(id.serial, "020000abcdef");
+                assert_non_null(strstr(fake.log, "works by its button only"));
+        }
+}
+
 static void test_missing(void **state)
 {
         (void)state;
@@ -237,6 +275,8 @@ static void test_damaged(void **state)
                 fake.level[9] = true;
                 outlet_tick(&o, 1100);
                 outlet_tick(&o, 1130);
+                if (!o.id.complete)
+                        assert_non_null(strstr(fake.log, "identity: "));
                 assert_true(fake.level[19]);
         }
 }
@@ -247,6 +287,7 @@ int main(void)
                 cmocka_unit_test(test_variants), cmocka_unit_test(test_extras),
                 cmocka_unit_test(test_missing),  cmocka_unit_test(test_in_nvs),
                 cmocka_unit_test(test_too_much), cmocka_unit_test(test_damaged),
+                cmocka_unit_test(test_storage),  cmocka_unit_test(test_rubbish),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

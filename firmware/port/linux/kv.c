@@ -18,7 +18,9 @@ struct part {
         struct nvs_store store;
         struct nvs_store_page pages[PAGES_MAX];
 };
-static struct part parts[] = { { .label = PORT_NVS }, { .label = PORT_FCTRY } };
+static struct part parts[] = { { .label = PORT_NVS },
+                               { .label = PORT_FCTRY },
+                               { .label = PORT_STORAGE } };
 
 static const struct ptable_entry *entry_of(const struct flash *f)
 {
@@ -92,7 +94,7 @@ int port_kv_format(const char *label)
         struct nvs_store_config cfg;
         int rc;
 
-        if (!strcmp(label, PORT_FCTRY))
+        if (strcmp(label, PORT_NVS) != 0)
                 return -E_PERM;
         if ((rc = p ? config(p, &cfg) : -E_NOTFOUND) < 0)
                 return rc;
