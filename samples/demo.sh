@@ -49,6 +49,7 @@ wait_for() { # COMMAND…: until it succeeds, half a minute at most
 cp samples/outlet/*.csv "$out/"
 cd "$out"
 for part in "$top"/samples/demo/*.sh; do
+        # shellcheck source=/dev/null
         . "$part"
 done
 printf '\nDone in %d s. Everything is in %s\n' "$(($(date +%s) - began))" "$out"

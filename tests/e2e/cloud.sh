@@ -8,7 +8,7 @@ for c in mosquitto mosquitto_sub mosquitto_pub nginx curl openssl setsid flock; 
 done
 C=$T/a\ cloud # every path of it with a blank
 subs=
-trap 'kill $subs 2>/dev/null; samples/cloud/down "$C" >/dev/null 2>&1; rm -rf "$T"' EXIT
+trap 'for p in $subs; do pkill -P "$p"; done; kill $subs 2>/dev/null; samples/cloud/down "$C" >/dev/null 2>&1; rm -rf "$T"' EXIT
 up() { samples/cloud/up "$@"; }
 
 # ---- up ----
@@ -29,11 +29,30 @@ run samples/cloud/down "$T/nothing"
 expect "down where nothing is" 1 'no cloud'
 run env BIN=/nonexistent PATH=/usr/bin:/bin samples/cloud/up "$C"
 expect "up without tools" 5 'certgen is missing'
+# Ctrl-C while it waits for a shadowd that says nothing: what was started is stopped again
+mkdir "$T/stub"
+ln -s "$(command -v certgen)" "$T/stub/certgen"
+printf '#!/bin/sh\nwhile :; do sleep 1; done\n' >"$T/stub/shadowd"
+chmod +x "$T/stub/shadowd"
+set -m
+BIN=$T/stub samples/cloud/up --mqtt-port 0 --thing dev-1 "$C" >"$T/int.out" 2>&1 &
+waiting=$!
+set +m
+for i in $(seq 400); do [ -s "$C/run/shadowd.pid" ] && break; sleep 0.05; done
+run up "$C"
+expect "two at a time: the second one says so" 5 'another up or down is at work'
+kill -INT -- "-$waiting"
+wait $waiting
+status=$?
+expect "Ctrl-C" 130
+left() { ps -eo args | grep -F "$C/" | grep -E '^(mosquitto|nginx|openssl|shadowd|/bin/sh)'; }
+if left >"$T/left"; then fail "leaves nothing behind" "$(cat "$T/left")"; else pass "leaves nothing behind"; fi
+
 run up --mqtt-port 0 --thing dev-1 "$C"
 expect "up" 0 '^broker   started: mqtts://127.0.0.1:[0-9]+$'
 cp "$T/stdout" "$T/said"
 expect "it says where the shadows are" 0 '^shadowd  started: https://127.0.0.1:[0-9]+/things/THING/shadow$'
-if find "$C" -name '*.key' -o -name '*_key.pem' -o -name '*.json' | xargs -d '\n' stat -c %a | grep -qv '^600$'; then
+if find "$C" \( -name '*.key' -o -name '*_key.pem' -o -name '*.json' \) -exec stat -c %a {} + | grep -qv '^600$'; then
         fail "every key has mode 0600" "$(find "$C" -name '*.key' -print0 | xargs -0 ls -l)"
 else
         pass "every key has mode 0600"
@@ -45,6 +64,8 @@ before=$(pids)
 run up "$C"
 expect "up again changes nothing" 0 'broker   runs already'
 if [ "$before" = "$(pids)" ]; then pass "the same processes run"; else fail "the same processes run" "$before" "$(pids)"; fi
+run up --mqtt-port "$MQTT_PORT" "$T/other"
+expect "a port that is taken" 5 "another program listens on port $MQTT_PORT"
 run shadowd --store "$C/shadows" --ca "$CA" --cert "$C/pki/shadowd.crt" --key "$C/pki/shadowd.key"
 expect "a second shadowd on the same folder" 5 'another shadowd works here'
 
@@ -240,7 +261,7 @@ run up --host 192.0.2.7 "$C"
 expect "another host wants another folder" 1 'another folder'
 run samples/cloud/down "$C"
 expect "down" 0 'broker stopped'
-if ps -ef | grep -F "$C/" | grep -v grep | grep -q 'mosquitto \|nginx\|s_server\|shadowd'; then fail "nothing is left" "$(ps -ef | grep -F "$C/")"; else pass "nothing is left"; fi
+if left >"$T/left"; then fail "nothing is left" "$(cat "$T/left")"; else pass "nothing is left"; fi
 run samples/cloud/down "$C"
 expect "down again" 0
 sd=(shadowd --store "$T/s" --rest 127.0.0.1:0 --ca "$CA" --cert "$C/pki/shadowd.crt" --key "$C/pki/shadowd.key"

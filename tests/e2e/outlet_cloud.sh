@@ -10,7 +10,7 @@ for c in mosquitto mosquitto_pub mosquitto_sub nginx curl openssl setsid flock; 
 done
 C=$T/cloud
 pids=
-trap 'kill "$(cat "$T/pid" 2>/dev/null)" $pids 2>/dev/null; samples/cloud/down "$C" >/dev/null 2>&1; rm -rf "$T"' EXIT
+trap 'for p in $pids; do pkill -P "$p"; done; kill "$(cat "$T/pid" 2>/dev/null)" $pids 2>/dev/null; samples/cloud/down "$C" >/dev/null 2>&1; rm -rf "$T"' EXIT
 up() { samples/cloud/up "$@"; }
 until_ok() { # COMMAND… within a minute
         local i
