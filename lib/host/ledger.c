@@ -297,6 +297,9 @@ int ledger_put(struct ledger_tx *tx, const char *kind, const struct ledger_unit 
 {
         static const struct ledger_unit nothing;
         const struct ledger_unit *was = old ? old : &nothing;
+        /* the event that ends an attempt has its cycle time, also if an earlier step told it */
+        const bool ends =
+                was->state != u->state && (u->state == LEDGER_PASSED || u->state == LEDGER_FAILED);
         struct ledger_record r = { .kind = kind,
                                    .slot = u->slot,
                                    .serial = u->serial,
@@ -312,7 +315,8 @@ int ledger_put(struct ledger_tx *tx, const char *kind, const struct ledger_unit 
 
                 args[i + 1] = ledger_column_get(u, c, num[i + 1]);
                 if (strcmp(args[i + 1], ledger_column_get(was, c, before)) != 0 ||
-                    (!old && c->kind == LEDGER_STATE))
+                    (!old && c->kind == LEDGER_STATE) ||
+                    (ends && c->offset == offsetof(struct ledger_unit, cycle_ms)))
                         r.set[r.set_count++] = (struct ledger_change){ c->name, args[i + 1] };
         }
         if (old && !r.set_count && !always)

@@ -90,6 +90,7 @@ static int count_end(struct reporter *p, const struct ledger_record *r)
 {
         struct ledger_slot_stats *s;
         const bool pass = strcmp(r->kind, "passed") == 0;
+        int64_t cycle;
 
         if (strcmp(r->kind, "scrap") == 0) {
                 p->passed = false;
@@ -108,9 +109,8 @@ static int count_end(struct reporter *p, const struct ledger_record *r)
                 return count_class(p->out, set_of(r, "failure"));
         }
         s->passed++;
-        /* a claim has set it to 0: it is in the event if there is one */
-        return *set_of(r, "cycle_ms") ? count_cycle(s, strtoll(set_of(r, "cycle_ms"), NULL, 10))
-                                      : 0;
+        cycle = strtoll(set_of(r, "cycle_ms"), NULL, 10);
+        return cycle > 0 ? count_cycle(s, cycle) : 0;
 }
 
 static int end_row(void *ctx, const char *const *cols, int n)

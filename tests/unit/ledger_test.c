@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 
 #include "base/err.h"
 #include "host/ledger.h"
@@ -364,6 +365,169 @@ static void test_lists(void **state)
         assert_int_equal(ledger_events(f->a, NULL, count_event, &seq, NULL), 602);
 }
 
+/* One attempt of a board in a slot; failure NULL: it passes after so many milliseconds. */
+static void attempt(struct ledger *l, const char *mac, const char *slot, const char *failure,
+                    int64_t ms)
+{
+        struct ledger_claim c = { .batch = "november", .mac = mac, .slot = slot };
+
+        assert_int_equal(ledger_claim(l, &c, NULL), 0);
+        c.unit.cycle_ms = ms;
+        if (failure)
+                assert_int_equal(ledger_finish(l, &c.unit, failure, NULL, NULL), 0);
+        else
+                pass(l, &c.unit);
+}
+
+static void test_report(void **state)
+{
+        struct fixture *f = *state;
+        struct ledger_report r;
+        struct ledger_unit u;
+        char mac[LEDGER_MAC_LEN];
+
+        counter(f->a, 0);
+        assert_int_equal(ledger_report(f->a, NULL, NULL, NULL, &r, NULL), 0); /* nothing yet */
+        assert_int_equal(r.units, 0);
+        ledger_report_free(&r);
+        for (unsigned i = 1; i <= 20; i++) { /* 100 … 2000 ms */
+                snprintf(mac, sizeof mac, "0200000000%02x", i);
+                attempt(f->a, mac, "one", NULL, 100 * (int64_t)i);
+        }
+        attempt(f->b, "02:00:00:00:01:01", "two", "link", 50); /* passes the second time */
+        attempt(f->b, "02:00:00:00:01:01", "two", NULL, 3000);
+        attempt(f->b, "02:00:00:00:01:02", "two", "verify", 70); /* never */
+        attempt(f->b, "02:00:00:00:01:02", "two", "link", 70);
+        attempt(f->b, "02:00:00:00:01:03", "two", NULL, 1000); /* passed, then scrapped */
+        assert_int_equal(ledger_find(f->a, "02:00:00:00:01:03", &u, NULL), 0);
+        assert_int_equal(ledger_scrap(f->a, u.serial, NULL, false, &u, NULL), 0);
+        assert_int_equal(claim(f->a, "02:00:00:00:01:04", &(struct ledger_claim){ 0 }),
+                         0); /* open */
+
+        assert_int_equal(ledger_report(f->a, "november", NULL, NULL, &r, NULL), 0);
+        assert_int_equal(r.units, 23);
+        assert_int_equal(r.passed, 21);
+        assert_int_equal(r.first_passed, 21);
+        assert_int_equal(r.attempts, 25);
+        assert_int_equal(r.slot_count, 2);
+        assert_string_equal(r.slots[0].slot, "one");
+        assert_int_equal(r.slots[0].passed, 20);
+        assert_int_equal(r.slots[0].median_ms, 1000);
+        assert_int_equal(r.slots[0].p95_ms, 1900);
+        assert_int_equal(r.slots[1].failed, 3);
+        assert_int_equal(r.slots[1].median_ms, 1000);
+        assert_int_equal(r.slots[1].p95_ms, 3000);
+        assert_int_equal(r.class_count, 2);
+        assert_string_equal(r.classes[0].name, "link");
+        assert_int_equal(r.classes[0].attempts, 2);
+        ledger_report_free(&r);
+        assert_int_equal(ledger_report(f->a, "other", NULL, NULL, &r, NULL), 0);
+        assert_int_equal(r.units, 0);
+        ledger_report_free(&r);
+        assert_int_equal(ledger_report(f->a, NULL, "9999", NULL, &r, NULL), 0);
+        assert_int_equal(r.attempts, 0);
+        ledger_report_free(&r);
+        assert_int_equal(ledger_report(f->a, NULL, "2000", "9999", &r, NULL), 0);
+        assert_int_equal(r.attempts, 25);
+        ledger_report_free(&r);
+}
+
+struct worker {
+        struct ledger *l;
+        unsigned from;
+        pthread_t thread;
+};
+
+static void *work(void *arg)
+{
+        struct worker *w = arg;
+
+        for (unsigned i = w->from; i < w->from + 25; i++) {
+                char mac[LEDGER_MAC_LEN];
+                struct ledger_claim c = { .batch = "november", .mac = mac };
+
+                snprintf(mac, sizeof mac, "0200000000%02x", i);
+                if (ledger_claim(w->l, &c, NULL) < 0 ||
+                    ledger_step(w->l, &c.unit, LEDGER_VERIFIED, NULL) < 0 ||
+                    ledger_finish(w->l, &c.unit, NULL, NULL, NULL) < 0)
+                        return w;
+        }
+        return NULL;
+}
+
+/* Slots are threads that share a handle. */
+static void test_threads(void **state)
+{
+        struct fixture *f = *state;
+        struct worker w[4];
+        struct ledger_verdict v;
+        struct ledger_counts n;
+
+        counter(f->a, 116); /* just enough */
+        for (unsigned i = 0; i < 4; i++) {
+                w[i] = (struct worker){ .l = i & 1 ? f->a : f->b, .from = 25 * i };
+                assert_int_equal(pthread_create(&w[i].thread, NULL, work, &w[i]), 0);
+        }
+        for (unsigned i = 0; i < 4; i++) {
+                void *bad;
+
+                pthread_join(w[i].thread, &bad);
+                assert_null(bad);
+        }
+        assert_int_equal(ledger_count(f->a, NULL, &n, NULL), 0);
+        assert_int_equal(n.state[LEDGER_PASSED], 100);
+        assert_int_equal(ledger_verify(f->a, NULL, NULL, NULL, &v, NULL), 0);
+        assert_int_equal(v.events, 301);
+}
+
+/* A batch's own time instead of the clock's. */
+static void test_batch_time(void **state)
+{
+        struct fixture *f = *state;
+        const struct ledger_config cfg = { .url = f->path, .batch_time = 1795856400 };
+        struct ledger_claim c;
+        struct ledger *l;
+
+        assert_int_equal(ledger_open(&cfg, &l, NULL), 0);
+        counter(l, 0);
+        assert_int_equal(claim(l, "02:00:00:00:00:01", &c), 0);
+        assert_string_equal(c.unit.claimed_at, "2026-11-28T09:00:00.000Z");
+        ledger_close(l);
+}
+
+static void test_limits(void **state)
+{
+        struct fixture *f = *state;
+        char serial[LEDGER_SERIAL_MAX + 1];
+        char words[LEDGER_NOTE_MAX + 10];
+        struct ledger_identity id = { .serial = serial };
+        struct ledger_import_counts n;
+        struct ledger_claim c;
+
+        memset(serial, 'S', sizeof serial);
+        serial[LEDGER_SERIAL_MAX] = 0;
+        assert_int_equal(ledger_import(f->a, "november", &id, 1, &n, NULL, NULL), -E_RANGE);
+        serial[LEDGER_SERIAL_MAX - 1] = 0;
+        assert_int_equal(ledger_import(f->a, "november", &id, 1, &n, NULL, NULL), 0);
+        assert_int_equal(claim(f->a, "02:00:00:00:00:01", &c), 0);
+        assert_string_equal(c.unit.serial, serial);
+        /* cut between characters of two bytes, not inside one */
+        for (size_t i = 0; i + 2 < sizeof words; i += 2)
+                memcpy(words + i, "\xc3\xa4", 2);
+        words[sizeof words - 2] = 0;
+        assert_int_equal(ledger_finish(f->a, &c.unit, "x", words, NULL), 0);
+        assert_int_equal(strlen(c.unit.note), LEDGER_NOTE_MAX - 2);
+        assert_int_equal(ledger_finish(f->a, &c.unit, "", words, NULL), -E_INVAL);
+        assert_int_equal(claim(f->a, "02:00:00:00:00:01", &c), 0);
+        memset(c.unit.firmware, 'f', sizeof c.unit.firmware - 1);
+        assert_int_equal(ledger_step(f->a, &c.unit, LEDGER_MADE, NULL), 0);
+        strcpy(c.unit.firmware, "1\n2");
+        assert_int_equal(ledger_step(f->a, &c.unit, LEDGER_FLASHED, NULL), -E_SYNTAX);
+        /* zero rows make the batch, no more */
+        assert_int_equal(ledger_import(f->a, "empty", NULL, 0, &n, NULL, NULL), 0);
+        assert_int_equal(n.fresh, 0);
+}
+
 static void test_open(void **state)
 {
         struct fixture *f = *state;
@@ -430,6 +594,10 @@ int main(void)
                 CASE(test_scrap),
                 CASE(test_pool),
                 CASE(test_lists),
+                CASE(test_report),
+                CASE(test_threads),
+                CASE(test_batch_time),
+                CASE(test_limits),
                 CASE(test_open),
                 cmocka_unit_test(test_texts),
         };
