@@ -32,6 +32,8 @@ const struct opt write_parts_options[] = {
           "patch the bootloader: 4MB, ..., detect or keep" },
         { 'u', "no-compress", OPT_FLAG, &job.plain, NULL, "send it as it is" },
         { 0, "encrypt", OPT_FLAG, &job.encrypt, NULL, "the chip encrypts while it writes" },
+        { 0, "pre-encrypted", OPT_FLAG, &job.pre_encrypted, NULL,
+          "the files are encrypted already (flasher encrypt)" },
         { 0, "force", OPT_FLAG, &job.force, NULL,
           "write in spite of chip, revision and security checks" },
         { 0, "always-write", OPT_FLAG, &job.always, NULL, "write also what is there already" },
@@ -95,6 +97,7 @@ static int place(struct loader *l, const struct ptable *t, struct job_file *f, c
         f->offset = e->offset;
         f->limit = e->size;
         f->label = e->name;
+        f->entry = e;
         return fill_up(f, e);
 }
 
@@ -125,6 +128,7 @@ static int write_parts(struct loader *l, int argc, char **argv)
                 if (job.files[i].label == label)
                         job.files[i].label = label[0] == 'b' ? "bootloader" : "partition-table";
         }
+        job.table = &table;
         return status ? status : job_run(&job, l);
 }
 

@@ -20,6 +20,8 @@ const struct opt write_flash_options[] = {
         { 0, "flash-size", OPT_STR, &job.flash_size, "SIZE",
           "patch the bootloader: 4MB, ..., detect or keep" },
         { 0, "encrypt", OPT_FLAG, &job.encrypt, NULL, "the chip encrypts while it writes" },
+        { 0, "pre-encrypted", OPT_FLAG, &job.pre_encrypted, NULL,
+          "the files are encrypted already (flasher encrypt)" },
         { 0, "force", OPT_FLAG, &job.force, NULL,
           "write in spite of chip, revision and security checks" },
         { 's', "skip-flashed", OPT_FLAG, &job.skip_flashed, NULL,

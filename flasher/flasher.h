@@ -64,13 +64,17 @@ const char *mac_text(const uint8_t mac[6], char out[18]);
  */
 int args_expand(int *argc, char ***argv);
 
+struct ptable;
+struct ptable_entry;
+
 /* --- job.c: files that go to (or are compared with) flash --- */
 
 struct job_file {
         uint32_t offset;
         uint32_t limit; /* bytes it may have (a partition); 0: the flash */
         const char *path;
-        const char *label; /* of its partition, or NULL */
+        const char *label;                /* of its partition, or NULL */
+        const struct ptable_entry *entry; /* the same; borrowed */
         struct blob data;
         struct blob old;
         bool has_old;
@@ -85,6 +89,8 @@ struct job {
         bool plain, erase_all, encrypt, force, always, skip_flashed, no_verify, no_progress,
                 trust_old, dry_run;
         bool skip_bounds;
+        bool pre_encrypted;         /* the files are ciphertext, where the chip decrypts */
+        const struct ptable *table; /* of the device, where it is known; borrowed */
 };
 
 int job_add(struct job *j, uint32_t offset,
@@ -93,14 +99,19 @@ int job_run(struct job *j, struct loader *l); /* write; exit status */
 int job_verify(struct job *j, struct loader *l);
 void job_free(struct job *j);
 
+/* --- guard.c: what can be known before the flash is touched --- */
+
+/* All files against chip, eFuses and table; *where: which file d is about. 0 or -E_XXX. */
+int guard_all(struct job *j, struct loader *l, struct diag *d, const char **where);
+
+/* Does it fit into its place and the flash? */
+int guard_bounds(const struct job_file *f, uint32_t flash, struct diag *d);
+
 /* Patch flash mode, frequency and size of an image at the chip's bootloader offset, with words
  * about it. */
 int job_patch(const struct job *j, const struct chip *c, struct job_file *f, uint32_t detected);
 
 /* --- parts.c: partitions by label --- */
-
-struct ptable;
-struct ptable_entry;
 
 /* Options of the commands that know labels: what they share. */
 struct parts_options {

@@ -116,102 +116,6 @@ int job_patch(const struct job *j, const struct chip *c, struct job_file *f, uin
         return 0;
 }
 
-/* An image for another chip, or for a revision that this one is not, would not boot. */
-static int check_image(const struct job *j, const struct job_file *f, struct loader *l,
-                       unsigned revision, struct diag *d)
-{
-        const struct chip *c = loader_chip(l);
-        struct espimg_header h;
-        struct espimg img;
-        const struct chip *other;
-
-        if (c->image_id < 0 || j->force || !espimg_is_image(f->data.data, f->data.len) ||
-            espimg_header_read(f->data.data, f->data.len, true, &h, NULL) < 0)
-                return 0;
-        other = chip_by_image_id(h.chip_id);
-        if (h.chip_id != (unsigned)c->image_id)
-                return diag_set(
-                        d, E_VERIFY,
-                        "is for %s (chip id %u), this is an %s; --force writes it all the same",
-                        other ? other->name : "another chip", h.chip_id, c->name);
-        if (espimg_read(f->data.data, f->data.len, true, &img, NULL) == 0 &&
-            espimg_check(&img, d) < 0)
-                return -E_CRC;
-        if (loader_secure_download(l))
-                return 0;
-        if (h.min_rev_full > revision || (!h.min_rev_full && h.min_rev * 100u > revision))
-                return diag_set(d, E_VERIFY,
-                                "needs chip revision v%u.%u or later, this is v%u.%u; --force "
-                                "writes it all the same",
-                                (h.min_rev_full ? h.min_rev_full : h.min_rev * 100u) / 100,
-                                (h.min_rev_full ? h.min_rev_full : h.min_rev * 100u) % 100,
-                                revision / 100, revision % 100);
-        if (h.max_rev_full && h.max_rev_full < revision)
-                return diag_set(d, E_VERIFY,
-                                "is for chip revisions up to v%u.%u, this is v%u.%u; --force "
-                                "writes it all the same",
-                                h.max_rev_full / 100u, h.max_rev_full % 100u, revision / 100,
-                                revision % 100);
-        return 0;
-}
-
-static int check_security(const struct job *j, const struct job_file *f,
-                          const struct loader_security *s, struct diag *d)
-{
-        if (j->force)
-                return 0;
-        if (s->secure_boot && f->offset < 0x8000)
-                return diag_set(d, E_REFUSED,
-                                "secure boot is on: writing below 0x8000 can make this chip "
-                                "unbootable for good; "
-                                "--force if the image is signed with its key");
-        if (s->encrypted && !f->encrypted)
-                return diag_set(
-                        d, E_REFUSED,
-                        "flash encryption is on: plain data would not be readable to the chip; "
-                        "use --encrypt, or --force if the file is encrypted already");
-        return 0;
-}
-
-static int check_bounds(const struct job_file *f, uint32_t flash, struct diag *d)
-{
-        if (f->limit && f->data.len > f->limit)
-                return diag_set(d, E_NOSPACE, "%zu bytes do not fit into partition %s of %u",
-                                f->data.len, f->label, f->limit);
-        if (f->offset > flash || f->data.len > flash - f->offset)
-                return diag_set(
-                        d, E_NOSPACE,
-                        "ends at 0x%llx, this flash has 0x%x bytes (%s); is it the right board?",
-                        (unsigned long long)f->offset + f->data.len, flash,
-                        flash_size_text(flash) ? flash_size_text(flash) : "odd size");
-        return 0;
-}
-
-/* Everything that can be known before the flash is touched. */
-static int check_all(struct job *j, struct loader *l, struct diag *d, const char **where)
-{
-        struct loader_security s = { 0 };
-        struct loader_info info = { 0 };
-        bool images = false;
-        int rc = 0;
-
-        for (size_t i = 0; i < j->n; i++)
-                images = images || (loader_chip(l)->image_id >= 0 && !j->force &&
-                                    espimg_is_image(j->files[i].data.data, j->files[i].data.len));
-        *where = g.port;
-        if (images && !loader_secure_download(l) && (rc = loader_info(l, &info, d)) < 0)
-                return rc;
-        if (loader_chip(l)->image_id >= 0 && !j->force && (rc = loader_security(l, &s, d)) < 0)
-                return rc;
-        for (size_t i = 0; i < j->n && rc == 0; i++) {
-                *where = j->files[i].path;
-                if ((rc = check_bounds(&j->files[i], loader_flash_size(l), d)) == 0 &&
-                    (rc = check_security(j, &j->files[i], &s, d)) == 0)
-                        rc = check_image(j, &j->files[i], l, info.revision, d);
-        }
-        return rc;
-}
-
 static int attach(struct job *j, struct loader *l, struct diag *d)
 {
         uint32_t size = 0;
@@ -295,7 +199,7 @@ int job_run(struct job *j, struct loader *l)
 
         if (j->no_progress || g.json)
                 progress_disable();
-        if ((rc = attach(j, l, &d)) < 0 || (rc = check_all(j, l, &d, &where)) < 0)
+        if ((rc = attach(j, l, &d)) < 0 || (rc = guard_all(j, l, &d, &where)) < 0)
                 return fail(where, &d);
         for (size_t i = 0; i < j->n; i++)
                 if ((rc = job_patch(j, loader_chip(l), &j->files[i], loader_flash_size(l))) != 0)
@@ -327,7 +231,7 @@ int job_verify(struct job *j, struct loader *l)
         if ((rc = attach(j, l, &d)) < 0)
                 return fail(g.port, &d);
         for (size_t i = 0; i < j->n; i++)
-                if (check_bounds(&j->files[i], loader_flash_size(l), &d) < 0)
+                if (guard_bounds(&j->files[i], loader_flash_size(l), &d) < 0)
                         return fail(j->files[i].path, &d);
         for (size_t i = 0; i < j->n; i++)
                 if ((rc = job_patch(j, loader_chip(l), &j->files[i], loader_flash_size(l))) != 0)

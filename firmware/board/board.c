@@ -237,6 +237,7 @@ int board_init(struct board *b, unsigned index, const struct board_config *cfg, 
 
 void board_free(struct board *b)
 {
+        vault_free(&b->vault);
         sim_chip_free(&b->chip);
         line_free(&b->line);
         flash_file_close(&b->flash);
@@ -269,6 +270,7 @@ static void restart(struct board *b, enum sim_reset_cause cause, bool download)
         b->cause = cause;
         b->cpu_busy = b->flash_busy = 0;
         sim_chip_reset(&b->chip, download);
+        vault_latch(&b->vault, &b->chip, &b->flash.flash);
         b->chip.nor.busy = is_flash_busy;
         b->chip.nor.ctx = b;
         /* what the ROM sent before is on the wire already */
@@ -289,6 +291,8 @@ static void restart(struct board *b, enum sim_reset_cause cause, bool download)
                 return;
         }
         sim_chip_loader(&b->chip, &b->server, on_send, on_event, b);
+        if (b->vault.manual.flash.read)
+                b->server.cfg.encrypted = &b->vault.manual.flash;
         b->server.refusal = refusal;
 }
 
@@ -340,8 +344,8 @@ static void try_boot(struct board *b)
         int rc;
 
         b->next_boot = b->now + BOOT_EVERY;
-        if (flash_read(&b->flash.flash, b->cfg.type->boot_offset, head, sizeof head) < 0)
-                return;
+        if (flash_read(&b->vault.plain.flash, b->cfg.type->boot_offset, head, sizeof head) < 0)
+                memset(head, 0xff, sizeof head);
         if (head[0] != IMAGE_MAGIC) {
                 board_say(b, text,
                           strf(text, sizeof text, "invalid header: 0x%08x\r\n",

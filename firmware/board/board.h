@@ -12,6 +12,7 @@
 #include "line.h"
 #include "sim/chip.h"
 #include "sim/reset.h"
+#include "vault.h"
 #include "wire/romldr_server.h"
 
 struct board;
@@ -57,6 +58,7 @@ struct board {
         char *efuse_path; /* the copy; cfg has none */
         struct flash_file flash;
         struct sim_chip chip;
+        struct vault vault; /* as of the last reset */
         struct romldr_server server;
         struct sim_reset reset;
         struct line line;

@@ -206,11 +206,13 @@ static int on_boot(void *ctx, struct board *b)
         struct boot *o = ctx;
         struct espimg img;
         struct diag d = { 0 };
-        const struct espimg_place place = { .flash = &b->flash.flash,
+        const struct vault *v = &b->vault;
+        const struct espimg_place place = { .flash = &v->plain.flash,
                                             .offset = b->cfg.type->boot_offset,
                                             .room = BOOT_ROOM - b->cfg.type->boot_offset,
                                             .chip_id = (uint16_t)b->cfg.type->chip_id,
-                                            .need_hash = true };
+                                            .need_hash = true,
+                                            .trust = v->fuse.secure_boot ? &v->fuse.trust : NULL };
         int rc;
 
         reap(o);
@@ -305,6 +307,28 @@ static int q_write(struct question *q)
         return flash_write(&q->o->board->flash.flash, q->a, q->data, q->n);
 }
 
+static int q_read_plain(struct question *q)
+{
+        int rc;
+
+        if (q->b > BUS_DATA_MAX)
+                return -E_RANGE;
+        rc = flash_read(&q->o->board->vault.plain.flash, q->a, q->to, q->b);
+        return rc < 0 ? rc : (int)q->b;
+}
+
+static int q_write_plain(struct question *q)
+{
+        return flash_write(&q->o->board->vault.plain.flash, q->a, q->data, q->n);
+}
+
+static int q_hmac(struct question *q)
+{
+        const int rc = vault_hmac(&q->o->board->vault, q->a, q->data, q->n, q->to);
+
+        return rc < 0 ? rc : (int)CRYPT_SHA256_LEN;
+}
+
 static int q_erase(struct question *q)
 {
         return flash_erase(&q->o->board->flash.flash, q->a, q->b);
@@ -359,9 +383,18 @@ static int q_kept(struct question *q)
 }
 
 static int (*const questions[])(struct question *q) = {
-        [BUS_INFO] = q_info,   [BUS_READ] = q_read,   [BUS_WRITE] = q_write,
-        [BUS_ERASE] = q_erase, [BUS_EFUSE] = q_efuse, [BUS_OUTPUT] = q_output,
-        [BUS_INPUT] = q_input, [BUS_LEVEL] = q_level, [BUS_KEPT] = q_kept,
+        [BUS_INFO] = q_info,
+        [BUS_READ] = q_read,
+        [BUS_WRITE] = q_write,
+        [BUS_ERASE] = q_erase,
+        [BUS_EFUSE] = q_efuse,
+        [BUS_OUTPUT] = q_output,
+        [BUS_INPUT] = q_input,
+        [BUS_LEVEL] = q_level,
+        [BUS_KEPT] = q_kept,
+        [BUS_READ_PLAIN] = q_read_plain,
+        [BUS_WRITE_PLAIN] = q_write_plain,
+        [BUS_HMAC] = q_hmac,
 };
 
 static void reply(struct boot *o)

@@ -6,12 +6,14 @@
 
 #include "base/err.h"
 #include "firmware/port/linux/bus.h"
+#include "fmt/bootfuse.h"
 #include "fmt/bootsel.h"
 #include "host/payload.h"
 
 #define TRIES 3u /* starts of a new app that does not confirm itself */
 
 static struct bootsel boot;
+static struct bootfuse fuses;
 
 static void say(void *ctx, const char *line)
 {
@@ -33,11 +35,17 @@ static void run_app(int fd)
         perror("boot: the app cannot be started");
 }
 
+static int fuse_word(void *ctx, uint32_t offset, uint32_t *value)
+{
+        (void)ctx;
+        return bus_efuse(offset, value);
+}
+
 int main(void)
 {
         struct bus_info info;
         struct bootsel_config cfg = {
-                .flash = bus_flash(), .need_hash = true, .tries = TRIES, .say = say
+                .flash = bus_plain(), .need_hash = true, .tries = TRIES, .say = say
         };
         struct diag d = { 0 };
         int fd = -1;
@@ -47,6 +55,10 @@ int main(void)
                 return STATUS_USAGE;
         }
         cfg.chip_id = info.chip;
+        if (bootfuse_read(info.chip, fuse_word, NULL, &fuses) < 0)
+                return STATUS_LINK;
+        if (fuses.secure_boot)
+                cfg.trust = &fuses.trust;
         if (bootsel_choose(&boot, &cfg, &d) == 0)
                 fd = payload_open(cfg.flash, boot.app->offset, &boot.image, &d);
         if (fd >= 0)

@@ -134,7 +134,8 @@ static bool try_slot(struct bootsel *b, int slot)
         const struct ptable_entry *e = entry_of(b, slot);
         struct espimg_place place = { .flash = b->cfg->flash,
                                       .chip_id = b->cfg->chip_id,
-                                      .need_hash = b->cfg->need_hash };
+                                      .need_hash = b->cfg->need_hash,
+                                      .trust = b->cfg->trust };
         struct diag why = { 0 };
 
         if (!e || e->size == 0)

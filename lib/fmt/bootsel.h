@@ -31,6 +31,7 @@ struct bootsel_config {
          */
         unsigned tries;
         bool need_hash; /* of app images: see espimg_flash.h */
+        const struct secboot_trust *trust; /* the same */
         /* A line for the console, without its end; borrowed during the call. NULL: none wanted. */
         void (*say)(void *ctx, const char *line);
         void *ctx;

@@ -53,21 +53,36 @@ int nvs_keys_generate(struct nvs_keys *k)
 
 /* nvs_sec_provider.c (ESP-IDF v5.5): each half is the HMAC of its own seed, repeated to 32 bytes.
  */
-static int derive_half(const uint8_t *hmac_key, uint32_t seed_word, uint8_t out[CRYPT_SHA256_LEN])
+int nvs_keys_from_hardware(struct nvs_keys *k,
+                           int (*hmac)(void *ctx, const void *p, size_t n,
+                                       uint8_t out[CRYPT_SHA256_LEN]),
+                           void *ctx)
 {
+        static const uint32_t words[2] = { 0x5A5ABEAEu, 0xA5A5DECEu };
         uint8_t seed[32];
+        int rc = 0;
 
-        for (size_t i = 0; i < sizeof seed; i += 4)
-                be32_put(seed + i, seed_word);
-        return crypt_hmac_sha256(hmac_key, NVS_HMAC_KEY_LEN, seed, sizeof seed, out);
+        for (size_t half = 0; half < 2 && rc == 0; half++) {
+                for (size_t i = 0; i < sizeof seed; i += 4)
+                        be32_put(seed + i, words[half]);
+                rc = hmac(ctx, seed, sizeof seed, k->bytes + half * CRYPT_SHA256_LEN);
+        }
+        return rc;
+}
+
+static int hmac_by_key(void *ctx, const void *p, size_t n, uint8_t out[CRYPT_SHA256_LEN])
+{
+        return crypt_hmac_sha256(ctx, NVS_HMAC_KEY_LEN, p, n, out);
 }
 
 int nvs_keys_from_hmac(struct nvs_keys *k, const uint8_t hmac_key[NVS_HMAC_KEY_LEN])
 {
-        int rc = derive_half(hmac_key, 0x5A5ABEAEu, k->bytes);
+        uint8_t key[NVS_HMAC_KEY_LEN];
+        int rc;
 
-        if (rc == 0)
-                rc = derive_half(hmac_key, 0xA5A5DECEu, k->bytes + CRYPT_SHA256_LEN);
+        memcpy(key, hmac_key, sizeof key);
+        rc = nvs_keys_from_hardware(k, hmac_by_key, key);
+        wipe(key, sizeof key);
         return rc;
 }
 

@@ -36,6 +36,12 @@ int nvs_keys_generate(struct nvs_keys *k);
 /* The keys that a device derives from its eFuse HMAC key. */
 int nvs_keys_from_hmac(struct nvs_keys *k, const uint8_t hmac_key[NVS_HMAC_KEY_LEN]);
 
+/* The same where only hardware has the key: hmac gives HMAC-SHA-256 of n bytes, 0 or -E_XXX. */
+int nvs_keys_from_hardware(struct nvs_keys *k,
+                           int (*hmac)(void *ctx, const void *p, size_t n,
+                                       uint8_t out[CRYPT_SHA256_LEN]),
+                           void *ctx);
+
 /*
  * Encrypt or decrypt a whole image in place: every slot that its page's bitmap calls written.
  * Pages without a valid header are left alone. len: a multiple of NVS_PAGE_SIZE.

@@ -240,3 +240,15 @@ bool nvs_looks_encrypted(const uint8_t *image, size_t len)
         /* a random entry has a well-formed key and a known type once in about 5000 */
         return formed * 8 < total;
 }
+
+bool nvs_looks_plain(const uint8_t *image, size_t len)
+{
+        struct nvs_walk w;
+        struct nvs_item it;
+
+        nvs_walk_init(&w, image, len, false);
+        while (nvs_walk_next(&w, &it))
+                if (!it.faults)
+                        return true;
+        return false;
+}

@@ -112,4 +112,7 @@ bool nvs_walk_next(struct nvs_walk *w, struct nvs_item *it);
  */
 bool nvs_looks_encrypted(const uint8_t *image, size_t len);
 
+/* True if some entry can be read as it lies there: an image that is not encrypted. */
+bool nvs_looks_plain(const uint8_t *image, size_t len);
+
 #endif

@@ -19,7 +19,8 @@ int otadata_store(const struct flash *f, uint32_t offset, unsigned copy, uint32_
                   uint32_t state);
 
 /* One more start of the pending app of record c, which is copy (0, 1): writes one byte, erases
- * nothing. -E_RANGE: OTADATA_STARTS_MAX are counted already. */
+ * nothing. -E_RANGE: OTADATA_STARTS_MAX are counted already, or the flash is encrypted and takes no
+ * single byte. */
 int otadata_count_start(const struct flash *f, uint32_t offset, unsigned copy,
                         const struct otadata_copy *c);
 

@@ -30,6 +30,10 @@ enum bus_op {
         BUS_LEVEL,    /* a pin; answer: b */
         BUS_KEPT,     /* a pin; answer: b as it was before the restart, or -E_NOTFOUND */
         BUS_EVENT,    /* the board's: a pin, b level */
+        /* Through the chip's flash encryption, if that is on: else the same as READ and WRITE. */
+        BUS_READ_PLAIN,  /* as BUS_READ */
+        BUS_WRITE_PLAIN, /* as BUS_WRITE; if it is on, whole 16-byte blocks */
+        BUS_HMAC,        /* a key block from 0, data a message; answer: its HMAC-SHA-256 */
 };
 
 /* Facts of the board. */

@@ -101,7 +101,8 @@ static int flash_put(struct romldr_server *s, const uint8_t *p, size_t n)
         while (n) {
                 const uint32_t from = wrap(s, s->flash_job.addr - (uint32_t)n);
                 const size_t piece = n < s->cfg.flash->size - from ? n : s->cfg.flash->size - from;
-                const int rc = flash_write(s->cfg.flash, from, p, piece);
+                const int rc = flash_write(s->flash_job.encrypted ? s->cfg.encrypted : s->cfg.flash,
+                                           from, p, piece);
 
                 if (rc < 0)
                         return rc;
@@ -148,8 +149,9 @@ static int flash_begin(struct romldr_server *s, size_t n)
         s->flash_job.addr = at;
         s->flash_job.seq = 0;
         s->held_len = 0;
-        /* encrypting on the way is not modelled: better refused than written in the clear */
-        if (n == 20 && word(s, 4))
+        s->flash_job.encrypted = n == 20 && word(s, 4);
+        /* no key, or not allowed: better refused than written in the clear */
+        if (s->flash_job.encrypted && !s->cfg.encrypted)
                 return ROMLDR_ERR_FAILED;
         if (at % FLASH_SECTOR || at > s->chip_size || size > s->chip_size - at)
                 return ROMLDR_ERR_FAILED;

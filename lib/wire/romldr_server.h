@@ -62,6 +62,7 @@ struct romldr_server_config {
         const struct romldr_chip_ops *ops;
         void *chip;
         const struct flash *flash;
+        const struct flash *encrypted; /* takes what the chip is to encrypt; NULL: it does not */
         void (*send)(void *ctx, const uint8_t *p, size_t n); /* to the wire */
         void (*event)(void *ctx, enum romldr_event event, uint32_t arg);
         void *ctx;
@@ -93,6 +94,7 @@ struct romldr_server {
                 uint32_t left; /* blocks announced and not yet written */
                 bool begun;
                 bool stream_over;
+                bool encrypted;
         } flash_job, mem_job; /* the second uses addr, block_size and seq */
         size_t held_len;
         uint8_t held[FLASH_SECTOR]; /* inflated bytes that are not on the flash yet */

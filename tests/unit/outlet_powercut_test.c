@@ -55,6 +55,25 @@ const struct flash *bus_flash(void)
         return &nor.flash;
 }
 
+/* no security eFuses */
+const struct flash *bus_plain(void)
+{
+        return bus_flash();
+}
+
+int bus_hmac(unsigned i, const void *p, size_t n, uint8_t out[32])
+{
+        (void)i, (void)p, (void)n, (void)out;
+        return -E_PERM;
+}
+
+const struct bootfuse *machine_fuses(void)
+{
+        static const struct bootfuse none;
+
+        return &none;
+}
+
 const struct ptable *machine_table(void)
 {
         return &boot.table;

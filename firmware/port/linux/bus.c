@@ -70,14 +70,11 @@ static int done(int rc)
         return rc < 0 ? rc : 0;
 }
 
-static int fl_read(const struct flash *f, uint32_t offset, void *buf, size_t len)
+static int read_by(enum bus_op op, uint32_t offset, uint8_t *to, size_t len)
 {
-        uint8_t *to = buf;
-
-        (void)f;
         while (len) {
                 const uint32_t n = len < BUS_DATA_MAX ? (uint32_t)len : BUS_DATA_MAX;
-                const int rc = ask(&(struct question){ BUS_READ, offset, n, NULL, 0 }, NULL);
+                const int rc = ask(&(struct question){ op, offset, n, NULL, 0 }, NULL);
 
                 if (rc != (int)n)
                         return rc < 0 ? rc : -E_LINK;
@@ -89,14 +86,11 @@ static int fl_read(const struct flash *f, uint32_t offset, void *buf, size_t len
         return 0;
 }
 
-static int fl_write(const struct flash *f, uint32_t offset, const void *buf, size_t len)
+static int write_by(enum bus_op op, uint32_t offset, const uint8_t *from, size_t len)
 {
-        const uint8_t *from = buf;
-
-        (void)f;
         while (len) {
                 const size_t n = len < BUS_DATA_MAX ? len : BUS_DATA_MAX;
-                const int rc = ask(&(struct question){ BUS_WRITE, offset, 0, from, n }, NULL);
+                const int rc = ask(&(struct question){ op, offset, 0, from, n }, NULL);
 
                 if (rc < 0)
                         return rc;
@@ -105,6 +99,30 @@ static int fl_write(const struct flash *f, uint32_t offset, const void *buf, siz
                 len -= n;
         }
         return 0;
+}
+
+static int fl_read(const struct flash *f, uint32_t offset, void *buf, size_t len)
+{
+        (void)f;
+        return read_by(BUS_READ, offset, buf, len);
+}
+
+static int fl_write(const struct flash *f, uint32_t offset, const void *buf, size_t len)
+{
+        (void)f;
+        return write_by(BUS_WRITE, offset, buf, len);
+}
+
+static int plain_read(const struct flash *f, uint32_t offset, void *buf, size_t len)
+{
+        (void)f;
+        return read_by(BUS_READ_PLAIN, offset, buf, len);
+}
+
+static int plain_write(const struct flash *f, uint32_t offset, const void *buf, size_t len)
+{
+        (void)f;
+        return write_by(BUS_WRITE_PLAIN, offset, buf, len);
 }
 
 static int fl_erase(const struct flash *f, uint32_t offset, size_t len)
@@ -116,10 +134,32 @@ static int fl_erase(const struct flash *f, uint32_t offset, size_t len)
 }
 
 static struct flash whole = { fl_read, fl_write, fl_erase, NULL, 0 };
+static struct flash plain = { plain_read, plain_write, fl_erase, NULL, 0 };
 
 const struct flash *bus_flash(void)
 {
         return &whole;
+}
+
+const struct flash *bus_plain(void)
+{
+        return &plain;
+}
+
+int bus_hmac(unsigned i, const void *p, size_t n, uint8_t out[32])
+{
+        int rc;
+
+        if (n > BUS_DATA_MAX)
+                return -E_RANGE;
+        rc = ask(&(struct question){ BUS_HMAC, i, 0, p, n }, NULL);
+        if (rc < 0)
+                return rc;
+        if (rc != 32)
+                return -E_LINK;
+        memcpy(out, packet + BUS_HEAD, 32);
+        memset(packet + BUS_HEAD, 0, 32);
+        return 0;
 }
 
 int bus_open(struct bus_info *info)
@@ -132,7 +172,7 @@ int bus_open(struct bus_info *info)
         memcpy(info->mac, p + BUS_INFO_MAC, sizeof info->mac);
         info->chip = le16_get(p + BUS_INFO_CHIP);
         info->reset = (enum bus_reset)p[BUS_INFO_RESET];
-        info->flash_size = whole.size = le32_get(p + BUS_INFO_FLASH);
+        info->flash_size = whole.size = plain.size = le32_get(p + BUS_INFO_FLASH);
         return 0;
 }
 

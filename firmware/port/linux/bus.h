@@ -24,6 +24,15 @@ int bus_open(struct bus_info *info);
 /* All of the flash; what the board refuses comes back as its error. Borrowed for ever. */
 const struct flash *bus_flash(void);
 
+/*
+ * The same through the chip's flash encryption: what code, partition table, otadata and partitions
+ * flagged `encrypted` are read and written by. If that is on, writes are whole 16-byte blocks.
+ */
+const struct flash *bus_plain(void);
+
+/* HMAC-SHA-256 with an eFuse key that software cannot read. -E_PERM: block i is not for that. */
+int bus_hmac(unsigned i, const void *p, size_t n, uint8_t out[32]);
+
 int bus_output(unsigned pin, bool high);
 int bus_input(unsigned pin);
 int bus_level(unsigned pin); /* 0, 1 or -E_XXX */

@@ -5,6 +5,8 @@
 #include "base/err.h"
 #include "bus.h"
 #include "firmware/core/port.h"
+#include "fmt/nvs_crypt.h"
+#include "fmt/nvs_read.h"
 #include "fmt/nvs_store.h"
 #include "machine.h"
 
@@ -52,6 +54,103 @@ static int region_erase(const struct flash *f, uint32_t offset, size_t len)
                                       : -E_RANGE;
 }
 
+/*
+ * How NVS is encrypted on this unit, known once: by a key partition, else by an HMAC key in eFuses,
+ * else not at all. flasher judges images by the same rule before it writes them.
+ */
+static struct {
+        bool known;
+        int rc;                   /* why the keys cannot be had */
+        struct crypt_xts *cipher; /* NULL: not encrypted */
+        struct crypt_xts xts;
+} seal;
+
+static int hmac_by_chip(void *ctx, const void *p, size_t n, uint8_t out[CRYPT_SHA256_LEN])
+{
+        const unsigned *block = ctx;
+
+        return bus_hmac(*block, p, n, out);
+}
+
+static int make_keys(const struct ptable_entry *e, struct nvs_keys *k)
+{
+        static uint8_t page[NVS_KEYS_SIZE];
+        int rc = nvs_keys_generate(k);
+
+        if (rc == 0)
+                nvs_keys_format(k, page);
+        if (rc == 0 && (rc = flash_erase(bus_flash(), e->offset, e->size)) == 0)
+                rc = flash_write(bus_plain(), e->offset, page, sizeof page);
+        wipe(page, sizeof page);
+        return rc;
+}
+
+/* A key partition is covered by flash encryption always. Erased: keys are made, as ESP-IDF does. */
+static int load_keys(const struct ptable_entry *e, struct nvs_keys *k)
+{
+        uint8_t raw[NVS_KEYS_CRC + 4];
+        int rc;
+
+        if (e->size < NVS_KEYS_SIZE)
+                return -E_RANGE;
+        if ((rc = flash_read(bus_flash(), e->offset, raw, sizeof raw)) < 0)
+                return rc;
+        if (bytes_all(raw, sizeof raw, 0xff))
+                return make_keys(e, k);
+        if ((rc = flash_read(bus_plain(), e->offset, raw, sizeof raw)) == 0)
+                rc = nvs_keys_parse(k, raw, sizeof raw, NULL);
+        wipe(raw, sizeof raw);
+        return rc;
+}
+
+static int find_keys(struct nvs_keys *k)
+{
+        const struct ptable_entry *e =
+                ptable_find_type(machine_table(), PTABLE_DATA, PTABLE_DATA_NVS_KEYS, NULL);
+
+        if (e)
+                return load_keys(e, k);
+        for (unsigned i = 0; i < BOOTFUSE_KEYS; i++)
+                if (machine_fuses()->purpose[i] == BOOTFUSE_HMAC_UP)
+                        return nvs_keys_from_hardware(k, hmac_by_chip, &i);
+        return -E_NOTFOUND;
+}
+
+static int unseal(void)
+{
+        struct nvs_keys k;
+
+        if (seal.known)
+                return seal.rc;
+        seal.known = true;
+        seal.rc = find_keys(&k);
+        if (seal.rc == 0 && (seal.rc = crypt_xts_init(&seal.xts, k.bytes)) == 0)
+                seal.cipher = &seal.xts;
+        if (seal.rc == -E_NOTFOUND)
+                seal.rc = 0;
+        wipe(&k, sizeof k);
+        return seal.rc;
+}
+
+/* An image of the other kind would lose all its entries at the first mount. */
+static int check_kind(const struct part *p)
+{
+        static uint8_t page[NVS_PAGE_SIZE];
+        int rc = 0;
+
+        for (uint32_t at = 0; at < p->entry->size && rc == 0; at += NVS_PAGE_SIZE) {
+                if ((rc = flash_read(&p->region, at, page, sizeof page)) < 0)
+                        return rc;
+                if (!nvs_has_page(page, sizeof page))
+                        continue;
+                if (seal.cipher ? nvs_looks_plain(page, sizeof page)
+                                : nvs_looks_encrypted(page, sizeof page))
+                        rc = -E_KEY;
+        }
+        wipe(page, sizeof page);
+        return rc;
+}
+
 static struct part *find(const char *label)
 {
         for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
@@ -63,14 +162,18 @@ static struct part *find(const char *label)
 static int config(struct part *p, struct nvs_store_config *cfg)
 {
         const struct ptable_entry *e = ptable_find(machine_table(), p->label);
+        int rc;
 
         if (!e || !ptable_is(e, PTABLE_DATA, PTABLE_DATA_NVS))
                 return -E_NOTFOUND;
+        if ((rc = unseal()) < 0)
+                return rc;
         p->entry = e;
         p->region = (struct flash){ region_read, region_write, region_erase, (void *)e, e->size };
         *cfg = (struct nvs_store_config){ .flash = &p->region,
                                           .pages = p->pages,
                                           .page_count = PAGES_MAX,
+                                          .xts = seal.cipher,
                                           .read_only = e->flags & PTABLE_FLAG_READONLY };
         return 0;
 }
@@ -81,6 +184,8 @@ int port_kv_mount(const char *label)
         struct nvs_store_config cfg;
         int rc = p ? config(p, &cfg) : -E_NOTFOUND;
 
+        if (rc == 0)
+                rc = check_kind(p);
         if (rc == 0) {
                 rc = nvs_store_mount(&p->store, &cfg, NULL);
                 p->mounted = rc == 0;

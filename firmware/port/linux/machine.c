@@ -14,6 +14,7 @@
 
 static struct bus_info info;
 static struct bootsel boot;
+static struct bootfuse fuses;
 static struct espimg_desc desc;
 static const struct ptable_entry *running;
 static bool restart;
@@ -30,9 +31,15 @@ static int find_running(uint32_t offset)
                         running = &boot.table.entries[i];
         if (!running)
                 return -E_NOTFOUND;
-        rc = flash_read(bus_flash(), offset + ESPIMG_HEADER + ESPIMG_EXT + ESPIMG_SEGMENT, head,
+        rc = flash_read(bus_plain(), offset + ESPIMG_HEADER + ESPIMG_EXT + ESPIMG_SEGMENT, head,
                         sizeof head);
         return rc < 0 ? rc : espimg_desc_read(head, sizeof head, &desc);
+}
+
+static int fuse_word(void *ctx, uint32_t offset, uint32_t *value)
+{
+        (void)ctx;
+        return bus_efuse(offset, value);
 }
 
 int machine_start(uint32_t offset)
@@ -43,15 +50,22 @@ int machine_start(uint32_t offset)
         clock_gettime(CLOCK_MONOTONIC, &started);
         if (rc < 0)
                 return rc;
-        cfg.flash = bus_flash();
+        cfg.flash = bus_plain();
         cfg.chip_id = info.chip;
-        rc = bootsel_table(&boot, &cfg, NULL);
+        rc = bootfuse_read(info.chip, fuse_word, NULL, &fuses);
+        if (rc == 0)
+                rc = bootsel_table(&boot, &cfg, NULL);
         return rc < 0 ? rc : find_running(offset);
 }
 
 bool machine_restart_wanted(void)
 {
         return restart;
+}
+
+const struct bootfuse *machine_fuses(void)
+{
+        return &fuses;
 }
 
 const struct ptable *machine_table(void)

@@ -11,6 +11,8 @@
 static struct {
         const struct ptable_entry *slot; /* NULL: none is open */
         uint32_t at;                     /* bytes written */
+        uint32_t held;                   /* bytes that wait in block */
+        uint8_t block[FLASHENC_BLOCK];   /* flash encryption writes whole ones */
         uint32_t erased;                 /* up to here */
         bool verified;
 } update;
@@ -29,7 +31,7 @@ static bool running_record(uint32_t *state)
         int active;
 
         if (!part || !ptable_is_slot(self) ||
-            otadata_load(bus_flash(), part->offset, &o, NULL) < 0 ||
+            otadata_load(bus_plain(), part->offset, &o, NULL) < 0 ||
             (active = otadata_active(&o)) < 0 ||
             otadata_slot(&o, ptable_slots(machine_table())) != self->subtype - PTABLE_APP_OTA_0)
                 return false;
@@ -74,15 +76,12 @@ int port_ota_begin(uint32_t *size)
         return 0;
 }
 
-int port_ota_write(const void *p, size_t n)
+/* Whole blocks go to the flash as they fill up. */
+static int put_blocks(const uint8_t *p, size_t n)
 {
-        const struct flash *f = bus_flash();
+        const struct flash *f = bus_plain();
         int rc;
 
-        if (!update.slot)
-                return -E_STATE;
-        if (n > update.slot->size - update.at)
-                return -E_NOSPACE;
         while (update.erased < update.at + n) {
                 rc = flash_erase(f, update.slot->offset + update.erased, FLASH_SECTOR);
                 if (rc < 0)
@@ -95,17 +94,57 @@ int port_ota_write(const void *p, size_t n)
         return 0;
 }
 
-int port_ota_finish(void)
+int port_ota_write(const void *p, size_t n)
 {
-        struct espimg_place place = { .flash = bus_flash(),
-                                      .chip_id = port_chip(),
-                                      .need_hash = true };
-        struct espimg img;
+        const uint8_t *from = p;
+        size_t some;
+        int rc = 0;
 
         if (!update.slot)
                 return -E_STATE;
+        if (n > update.slot->size - update.at - update.held)
+                return -E_NOSPACE;
+        if (update.held) {
+                some = sizeof update.block - update.held;
+                some = n < some ? n : some;
+                memcpy(update.block + update.held, from, some);
+                update.held += (uint32_t)some;
+                from += some;
+                n -= some;
+                if (update.held < sizeof update.block)
+                        return 0;
+                update.held = 0;
+                if ((rc = put_blocks(update.block, sizeof update.block)) < 0)
+                        return rc;
+        }
+        some = n - n % sizeof update.block;
+        if (some)
+                rc = put_blocks(from, some);
+        update.held = (uint32_t)(n - some);
+        memcpy(update.block, from + some, update.held);
+        return rc;
+}
+
+int port_ota_finish(void)
+{
+        struct espimg_place place = { .flash = bus_plain(),
+                                      .chip_id = port_chip(),
+                                      .need_hash = true };
+        struct espimg img;
+        int rc;
+
+        if (!update.slot)
+                return -E_STATE;
+        if (update.held) {
+                memset(update.block + update.held, 0xff, sizeof update.block - update.held);
+                update.held = 0;
+                if ((rc = put_blocks(update.block, sizeof update.block)) < 0)
+                        return rc;
+        }
         place.offset = update.slot->offset;
         place.room = update.at;
+        if (machine_fuses()->secure_boot)
+                place.trust = &machine_fuses()->trust;
         update.verified = espimg_flash_check(&place, &img, NULL) == 0;
         return update.verified ? 0 : -E_VERIFY;
 }
@@ -116,7 +155,7 @@ int port_ota_activate(void)
 
         if (!update.slot || !update.verified)
                 return -E_STATE;
-        rc = otadata_activate(bus_flash(), otadata_part()->offset,
+        rc = otadata_activate(bus_plain(), otadata_part()->offset,
                               update.slot->subtype - PTABLE_APP_OTA_0,
                               ptable_slots(machine_table()), OTADATA_NEW);
         update.slot = NULL;
@@ -132,7 +171,7 @@ int port_ota_mark_valid(void)
 {
         if (port_ota_state() != PORT_OTA_PENDING)
                 return 0;
-        return otadata_mark(bus_flash(), otadata_part()->offset, OTADATA_VALID);
+        return otadata_mark(bus_plain(), otadata_part()->offset, OTADATA_VALID);
 }
 
 /* Is there an app to go back to: a bootable record of another slot, or a factory app? */
@@ -155,11 +194,11 @@ int port_ota_rollback(void)
 
         if (!running_record(&state))
                 return -E_NOTFOUND;
-        if ((rc = otadata_load(bus_flash(), part->offset, &o, NULL)) < 0)
+        if ((rc = otadata_load(bus_plain(), part->offset, &o, NULL)) < 0)
                 return rc;
         if (!other_boots(&o, otadata_active(&o)))
                 return -E_NOTFOUND;
-        if ((rc = otadata_mark(bus_flash(), part->offset, OTADATA_INVALID)) < 0)
+        if ((rc = otadata_mark(bus_plain(), part->offset, OTADATA_INVALID)) < 0)
                 return rc;
         port_restart();
         return 0;
