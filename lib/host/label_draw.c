@@ -107,6 +107,8 @@ void label_text_draw(const char *text, unsigned x, unsigned y, unsigned scale,
         }
 }
 
+#define MODULE_MOST 10u /* dots; what ^BQ of older printers takes */
+
 /* A module that scanners of a production line read: 0.2 mm, and two dots of a printer. */
 static unsigned module_least(const struct label *t)
 {
@@ -122,9 +124,15 @@ int label_code_make(const struct label *t, const struct label_item *it, const ch
         const QRecLevel level = (QRecLevel)(strchr(eccs, it->ecc) - eccs);
         const unsigned least = module_least(t);
         unsigned all;
-        QRcode *qr = *text ? QRcode_encodeString8bit(text, 0, level) : NULL;
+        QRcode *qr;
 
         *out = (struct label_code){ 0 };
+        for (const char *p = text; *p; p++)
+                if (*p < ' ' || *p > '~')
+                        return diag_set(d, E_SYNTAX,
+                                        "a code with a character that is no printable ASCII: "
+                                        "printers and scanners do not agree on it");
+        qr = *text ? QRcode_encodeString8bit(text, 0, level) : NULL;
         if (!qr)
                 return !*text || errno == ERANGE
                                ? diag_set(d, E_NOSPACE, "%zu bytes: no QR code holds them",
@@ -132,7 +140,7 @@ int label_code_make(const struct label *t, const struct label_item *it, const ch
                                : diag_set(d, E_NOMEM, "no memory for a QR code");
         out->side = (unsigned)qr->width;
         all = out->side + 2 * LABEL_QUIET;
-        out->module = it->w / all;
+        out->module = it->w / all < MODULE_MOST ? it->w / all : MODULE_MOST;
         out->modules = malloc((size_t)out->side * out->side);
         if (out->modules)
                 memcpy(out->modules, qr->data, (size_t)out->side * out->side);

@@ -21,9 +21,13 @@ static void put_field(FILE *f, const char *text)
 
 /*
  * "MA,": error correction M, the printer chooses the encoding, which never needs more modules than
- * ours. The magnification is dots a module. ^BQ draws ten dots below ^FO.
+ * ours; in that mode it takes no bytes above 0x7F, and label_code_make gives none. The
+ * magnification is dots a module.
+ *
+ * A code at ^FO comes out lower by the height that ^BY has set, which printers keep from label to
+ * label (also u8array/ZPLab#401): so it is set first, to its default.
  */
-#define BQ_DROP 10u
+#define BY_HEIGHT 10u
 
 static void put_code(FILE *f, const struct label_item *it, const struct label_code *c,
                      const char *text)
@@ -31,7 +35,7 @@ static void put_code(FILE *f, const struct label_item *it, const struct label_co
         const unsigned margin = (it->w - c->side * c->module) / 2;
         const unsigned y = it->y + margin;
 
-        fprintf(f, "^FO%u,%u^BQN,2,%u^FH^FD%cA,", it->x + margin, y > BQ_DROP ? y - BQ_DROP : 0,
+        fprintf(f, "^FO%u,%u^BQN,2,%u^FH^FD%cA,", it->x + margin, y > BY_HEIGHT ? y - BY_HEIGHT : 0,
                 c->module, it->ecc);
         put_field(f, text);
 }
@@ -56,7 +60,7 @@ int label_zpl(const struct label *t, const struct label_data *x, FILE *f, struct
         char text[LABEL_TEXT_MAX];
         int rc = 0;
 
-        fprintf(f, "^XA\n^CI28\n^LH0,0\n^PW%u\n^LL%u\n", t->w, t->h);
+        fprintf(f, "^XA\n^CI28\n^LH0,0\n^PW%u\n^LL%u\n^BY2,3,%u\n", t->w, t->h, BY_HEIGHT);
         for (size_t i = 0; i < t->count && rc == 0; i++) {
                 const struct label_item *it = &t->items[i];
                 struct label_code code = { 0 };

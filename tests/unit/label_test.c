@@ -132,6 +132,7 @@ static void test_not_known(void **state)
         assert_int_equal(label_make(t, &lacks, LABEL_SVG, &out, NULL), -E_NOTFOUND);
         lacks.firmware = "1.0\xc3\xa4";
         assert_int_equal(label_make(t, &lacks, LABEL_SVG, &out, NULL), -E_SYNTAX);
+        assert_int_equal(label_make(t, &lacks, LABEL_ZPL, &out, NULL), -E_SYNTAX);
         assert_false(label_needs_prov(t));
         label_free(t);
 }
@@ -156,7 +157,7 @@ static void test_zpl(void **state)
         zpl = make(t, LABEL_ZPL, &out);
         assert_int_equal(strncmp(zpl, "^XA\n", 4), 0);
         assert_string_equal(zpl + out.len - 4, "^XZ\n");
-        assert_non_null(strstr(zpl, "^PW400\n^LL200\n"));
+        assert_non_null(strstr(zpl, "^PW400\n^LL200\n^BY2,3,10\n"));
         /* 33 modules of version 4 and eight of margin in 160 dots: three dots a module */
         assert_non_null(strstr(zpl, "^BQN,2,3^FH^FDMA,{\"ver\":\"v1\",\"name\":\"PROV_5F000017\","
                                     "\"pop\":\"abcd2345\",\"transport\":\"ble\"}^FS"));
