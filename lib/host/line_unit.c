@@ -13,6 +13,7 @@
 #include "host/sha256.h"
 
 #define LEDGER_RETRY_MS 500
+#define ATTEMPTS        4u /* both reset sequences, each also with a long wait for slow boards */
 
 /* ---- what is told ---- */
 
@@ -359,6 +360,7 @@ static int open_loader(struct line_unit *u, struct loader **l)
                                            .link = u->link,
                                            .chip = u->st->cfg->job->chip,
                                            .baud = u->baud,
+                                           .attempts = ATTEMPTS,
                                            .progress = on_progress,
                                            .ctx = u };
         struct diag d = { 0 };
