@@ -376,6 +376,8 @@ static int try_units(struct line_kit *k, struct report *r)
                 if (line_serial_make(j, j->serial_start + i, serial) < 0 ||
                     line_maker_try(k->maker, serial, mac, r) < 0)
                         rc = -r->first_code;
+                if (rc < 0 && !j->factory.folder.text)
+                        break; /* the other one would say the same */
         }
         return rc;
 }
@@ -392,6 +394,11 @@ static int open_factory(struct line_kit *k, struct report *r)
                 return -E_NOTFOUND;
         k->factory_offset = e->offset;
         k->factory_size = e->size;
+        if (f->keys == LINE_KEYS_DEVICE && e->flags & PTABLE_FLAG_READONLY)
+                return line_job_error(k->job, &f->partition, E_INVAL, r,
+                                      "factory: partition %s is readonly in the table; a unit that "
+                                      "makes its own key has to write it there",
+                                      e->name);
         for (size_t i = 0; i < k->part_count; i++)
                 if (k->parts[i].offset < e->offset + e->size &&
                     k->parts[i].offset + k->parts[i].data.len > e->offset)

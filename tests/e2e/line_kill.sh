@@ -27,7 +27,6 @@ while [ "$killed" -lt "$KILLS" ]; do
                 mend "lot$lots" "$BOARDS"
                 # a board without power takes a run that is not killed eight seconds
                 [ "$tries" -lt 40 ] && faults "lot$lots" "$BOARDS" "$([ "$killed" -lt "$KILLS" ] && echo 9 || echo 8)"
-                began=$(date +%s%N)
                 flasher --json line job.json --once "${slots[@]}" >run.json 2>run.err &
                 pid=$!
                 if [ "$killed" -lt "$KILLS" ]; then
@@ -37,10 +36,12 @@ while [ "$killed" -lt "$KILLS" ]; do
                 fi
                 wait "$pid" 2>/dev/null
                 rc=$?
-                took=$((($(date +%s%N) - began) / 1000000))
-                if [ "$rc" -eq 137 ]; then killed=$((killed + 1)); elif [ "$took" -gt 300 ] && [ "$took" -lt 6000 ]; then longest=$took; fi
+                if [ "$rc" -eq 137 ]; then killed=$((killed + 1)); fi
                 grep '"event":"result"' run.json | grep -o '"phase":"[a-z]*","mac":"[^"]*"' >>"results$lots"
+                before=$done_
                 done_=$(grep -E '"phase":"(pass|before)"' "results$lots" | sort -u -t, -k2 | wc -l)
+                # a slow machine gets further before it is killed, a quick one is killed in the middle
+                if [ "$done_" -eq "$before" ]; then longest=$((longest * 5 / 4)); elif [ "$done_" -eq "$BOARDS" ]; then longest=$((longest * 4 / 5 + 200)); fi
         done
         units=$((units + done_))
         echo "# lot $lots: $done_ of $BOARDS passed in $tries runs, $killed kills so far"
@@ -53,7 +54,7 @@ done
 check "the station was killed $killed times in $runs runs" test "$killed" -ge "$KILLS"
 check "every board of $lots lots has passed" test "$units" -eq $((lots * BOARDS))
 if [ -s differ ]; then fail "every flash holds table, bootloader and app" "$(head differ)"; else pass "every flash holds table, bootloader and app ($units read back)"; fi
-if grep -q BAD ids; then fail "every flash holds its unit's own factory data" "$(grep BAD ids | head)"; else pass "every flash holds its unit's own factory data"; fi
+if grep -q '^BAD ' ids; then fail "every flash holds its unit's own factory data" "$(grep '^BAD ' ids | head)"; else pass "every flash holds its unit's own factory data"; fi
 twice=$(awk '{print $1}' ids | sort | uniq -d; awk '{print $2}' ids | sort | uniq -d)
 if [ -z "$twice" ]; then pass "no serial number and no certificate twice"; else fail "no serial number and no certificate twice" "$twice"; fi
 check "no serial number lost: $units units, the last is SO-$(printf %06u "$units")" \
