@@ -251,8 +251,9 @@ static int take_chip(struct reader *d, const cJSON *v, void *to)
         if (rc < 0)
                 return rc;
         *(const struct chip **)to = chip_by_name(w.text);
-        return chip_by_name(w.text) ? 0
-                                    : bad(d, E_NOTFOUND, "'%s' is none of %s", w.text, chip_names());
+        return chip_by_name(w.text)
+                       ? 0
+                       : bad(d, E_NOTFOUND, "'%s' is none of %s", w.text, chip_names());
 }
 
 int line_revision_parse(const char *text, unsigned *out)
@@ -537,7 +538,7 @@ static int take_factory(struct reader *d, const cJSON *v, void *to)
 static int take_selftest(struct reader *d, const cJSON *v, void *to)
 {
         static const struct member ms[] = {
-                { "token", WORD, AT(line_job, selftest.token), 0, 0, NULL },
+                { "pass", WORD, AT(line_job, selftest.pass), 0, 0, NULL },
                 { "version", WORD, AT(line_job, selftest.version), 0, 0, NULL },
                 { "project", WORD, AT(line_job, selftest.project), 0, 0, NULL },
                 { "seconds", NUMBER, AT(line_job, selftest.seconds), 1, 3600, NULL },
@@ -545,12 +546,17 @@ static int take_selftest(struct reader *d, const cJSON *v, void *to)
                 { 0 },
         };
         struct line_job *j = to;
+        int rc;
 
         if (cJSON_IsFalse(v)) {
                 j->selftest.off = true;
                 return 0;
         }
-        return take_object(d, v, ms, j);
+        rc = take_object(d, v, ms, j);
+        if (rc == 0 && j->selftest.pass.text &&
+            (j->selftest.version.text || j->selftest.project.text))
+                rc = bad(d, E_SYNTAX, "a line with a text in it says no version and no project");
+        return rc;
 }
 
 static int take_label(struct reader *d, const cJSON *v, void *to)
@@ -650,8 +656,6 @@ static void defaults(struct line_job *j)
                 j->baud = 921600;
         if (!j->table_offset)
                 j->table_offset = 0x8000;
-        if (!j->selftest.token.text)
-                j->selftest.token.text = "FCTRY-SELFTEST v1";
         if (!j->selftest.seconds)
                 j->selftest.seconds = 10;
         if (!j->selftest.baud)

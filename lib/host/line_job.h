@@ -88,7 +88,7 @@ struct line_job {
         struct line_factory factory;
         struct {
                 bool off;
-                struct line_word token; /* how the line begins that the firmware prints */
+                struct line_word pass; /* a line with this in it stands for the token */
                 struct line_word version, project;
                 uint32_t seconds, baud;
         } selftest;
