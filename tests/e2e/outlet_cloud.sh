@@ -179,4 +179,21 @@ tell /esp/restart ''
 says "a restart from afar" 'outlet 3\.0\.0'
 says "and it is back" 'cloud: connected'
 check "on as before" output_is on
+
+# ---- an update that crashes; and the tutorial's own one ----
+
+run up -q --update nginx "$C"
+expect "nginx again" 0
+"$O/fw/pack" --app-version 5.0.0 --project outlet -o "$WWW/crash.bin" "$(type -P false)"
+"$O/fw/pack" --app-version 6.0.0 --project hello -o "$WWW/hello-world.bin" "$O/fw/hello.elf"
+mark
+desire "\"ota_url\":\"https://$HOST:$UPDATE_PORT/crash.bin\""
+says "a version that crashes is tried" 'first start of a new app'
+says "and given up: the one before runs" 'outlet 3\.0\.0'
+sees "the shadow says so" '"ota_status":"version 5\.0\.0 was rolled back"'
+check "and asks for it no more" until_ok no_delta
+check "on as before" output_is on
+mark
+desire "\"ota_url\":\"https://$HOST:$UPDATE_PORT/hello-world.bin\""
+says "the tutorial's last update: hello world" 'hello 6\.0\.0 on '
 finish
