@@ -264,6 +264,14 @@ expect "down" 0 'broker stopped'
 if left >"$T/left"; then fail "nothing is left" "$(cat "$T/left")"; else pass "nothing is left"; fi
 run samples/cloud/down "$C"
 expect "down again" 0
+run up --listen 127.0.0.2 --host 127.0.0.2 --mqtt-port 0 "$T/two"
+expect "a cloud at another address" 0 'mqtts://127.0.0.2:'
+eval "$(grep -m1 '^  curl ' "$T/stdout" | sed 's/curl/curl -sS/')" >"$T/two.out" 2>&1
+check "its shadows answer there" grep -q '"code":404' "$T/two.out"
+run up --listen 127.0.0.3 "$T/two"
+expect "a third address wants another folder" 1 'another folder'
+run samples/cloud/down "$T/two"
+expect "it goes" 0
 sd=(shadowd --store "$T/s" --rest 127.0.0.1:0 --ca "$CA" --cert "$C/pki/shadowd.crt" --key "$C/pki/shadowd.key"
         --server-cert "$C/pki/server.crt" --server-key "$C/pki/server.key" --admin admin)
 "${sd[@]}" --broker "127.0.0.1:$MQTT_PORT" >"$T/sd.out" 2>"$T/sd.err" & # nobody listens there now
