@@ -27,7 +27,7 @@ stop() {
         while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
         exec 3>&-
 }
-heard() { tail -c +$((from + 1)) "$T/uart" | tr -d '\r'; }
+heard() { tail -c +$((from + 1)) "$T/uart" | tr -d '\r\0'; }
 until_said() {
         local i
         for i in $(seq 200); do
