@@ -285,6 +285,16 @@ kill $alone
 wait $alone
 status=$?
 expect "SIGTERM ends it well" 0
+(trap '' XFSZ; ulimit -f 0; exec "${sd[@]}" --broker "127.0.0.1:$MQTT_PORT" 2>&1) | cat >"$T/full.out" & # not a byte more on its disk
+subs="$subs $!"
+check "shadowd on a full disk" until_there "$T/full.out" 'rest port [0-9]+'
+REST_PORT=$(sed -n 's/rest port //p' "$T/full.out")
+ask admin -d '{"state":{"desired":{"a":2}}}' $S1
+expect "cannot accept" 500 'Internal service failure'
+check "says why" until_there "$T/full.out" 'dev-1.json'
+ask admin $S1
+expect "and has changed nothing" 200 '"desired":\{"a":1\}.*"version":1'
+pkill -f -- "--store $T/s "
 run sh -c '"$@" >/dev/full' _ "${sd[@]}"
 expect "its port to a full disk" 5
 run sh -c 'exec shadowd --help >/dev/full'
