@@ -71,6 +71,14 @@ racks_stop() {
         RACKS=
 }
 
+# What a test leaves behind, whatever happened: a line that nobody waits for would take the next board on its port.
+line_end() {
+        # shellcheck disable=SC2046
+        kill -9 $(jobs -p) 2>/dev/null
+        racks_stop
+        cd / && rm -rf "$T"
+}
+
 # faults NAME COUNT [KINDS]: something goes wrong on a third of the boards, at a random moment. The ninth kind, the
 # power, leaves a board dead.
 faults() {
@@ -135,4 +143,93 @@ identities() {
                         echo "BAD $1/flash$i.bin: serial '$serial'"
                 fi
         done
+}
+
+# recorded NAME COUNT LEDGER: the ledger's digest of each unit's factory data is that of its flash. Prints what differs.
+recorded() {
+        local i serial sum
+        flasher ledger export --ledger "$3" --batch lot >units.csv
+        for ((i = 0; i < $2; i++)); do
+                region "$1/flash$i.bin" 0x340000 0x6000 >unit.bin
+                serial=$(nvsgen dump --json unit.bin | sed -n 's/.*"key": *"serial_no".*"value": *"\([^"]*\)".*/\1/p')
+                sum=$(sha256sum <unit.bin | cut -d' ' -f1)
+                grep -q "^$serial,passed,.*,$sum," units.csv || echo "$1/flash$i.bin: $serial"
+        done
+}
+
+# lots KILLS BOARDS LEDGER STATIONS: fresh boards in racks of BOARDS, a third of them with faults, worked on by STATIONS
+# processes that are killed at random moments, until so many kills have hit and every board of the racks has passed.
+# Leaves the sums in LOTS, UNITS, RUNS, KILLED, what was found in the files differ and ids.
+lots() {
+        local want=$1 boards=$2 ledger=$3 stations=$4 longest=1500 name tries passed before s pid ms slots mine pids
+        LOTS=0 UNITS=0 RUNS=0 KILLED=0
+        : >ids
+        : >differ
+        while [ "$KILLED" -lt "$want" ]; do
+                LOTS=$((LOTS + 1)) name=lot$LOTS tries=0 passed=0
+                rack "$name" "$boards" "$(printf '24:0a:c4:%02x:%02x:01' "$stations" "$LOTS")" || return 1
+                mapfile -t slots <"$name/slots"
+                : >"$name/results"
+                while [ "$passed" -lt "$boards" ] && [ "$tries" -lt 80 ]; do
+                        tries=$((tries + 1)) RUNS=$((RUNS + 1))
+                        mend "$name" "$boards"
+                        # a board without power takes a run that is not killed eight seconds
+                        [ "$tries" -lt 60 ] && faults "$name" "$boards" "$([ "$KILLED" -lt "$want" ] && echo 9 || echo 8)"
+                        pids=()
+                        for ((s = 0; s < stations; s++)); do
+                                mine=("${slots[@]:s*boards/stations:boards/stations}")
+                                flasher --json line job.json --ledger "$ledger" --station "st$s" --once "${mine[@]}" >"run$s" 2>"err$s" &
+                                pids+=($!)
+                        done
+                        for pid in "${pids[@]}"; do
+                                [ "$KILLED" -lt "$want" ] || break
+                                ms=$((RANDOM % longest / stations + 20))
+                                sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"
+                                kill -9 "$pid" 2>/dev/null
+                        done
+                        for pid in "${pids[@]}"; do
+                                wait "$pid" 2>/dev/null
+                                [ $? -eq 137 ] && KILLED=$((KILLED + 1))
+                        done
+                        cat run[0-9] | grep '"event":"result"' | grep -oE '"phase":"(pass|before)","mac":"[^"]*"' | cut -d, -f2 >>"$name/results"
+                        before=$passed
+                        passed=$(sort -u "$name/results" | wc -l)
+                        # a slow machine gets further before it is killed, a quick one is killed in the middle
+                        if [ "$passed" -eq "$before" ]; then
+                                longest=$((longest * 5 / 4))
+                        elif [ "$passed" -eq "$boards" ]; then
+                                longest=$((longest * 4 / 5 + 200))
+                        fi
+                done
+                UNITS=$((UNITS + passed))
+                echo "# lot $LOTS: $passed of $boards passed in $tries runs, $KILLED kills so far"
+                rack_stop "$name"
+                holds "$name" "$boards" >>differ
+                recorded "$name" "$boards" "$ledger" >>differ
+                identities "$name" "$boards" >>ids
+                rm -f "$name"/*.bin
+                [ "$passed" -eq "$boards" ] || return 1
+        done
+}
+
+# lots_judge KILLS BOARDS LEDGER: what must be true behind lots.
+lots_judge() {
+        local twice last
+        check "the station was killed $KILLED times in $RUNS runs" test "$KILLED" -ge "$1"
+        check "every board of $LOTS lots has passed: $UNITS" test "$UNITS" -eq $((LOTS * $2))
+        if [ -s differ ]; then
+                fail "every flash read back holds images and its own factory data, as the ledger says" "$(head differ)"
+        else
+                pass "every flash read back holds images and its own factory data, as the ledger says"
+        fi
+        if grep -q '^BAD ' ids; then fail "with the certificate that was issued" "$(grep '^BAD ' ids | head)"; else pass "with the certificate that was issued"; fi
+        twice=$(awk '{print $1}' ids | sort | uniq -d
+                awk '{print $2}' ids | sort | uniq -d)
+        if [ -z "$twice" ]; then pass "no serial number and no certificate twice"; else fail "no serial number and no certificate twice" "$twice"; fi
+        last=$(awk '{print $1}' ids | sort | tail -1)
+        check "none lost: the last of $UNITS serial numbers is $last" test "$last" = "SO-$(printf %06u "$UNITS")"
+        check "the ledger has $UNITS units, all passed" test "$(flasher ledger query --ledger "$3" --batch lot --state passed --json | wc -l)" -eq "$UNITS"
+        check "and no other" test "$(flasher ledger query --ledger "$3" --batch lot --json | wc -l)" -eq "$UNITS"
+        check "the ledger's chain is whole" flasher ledger verify --ledger "$3"
+        check "the CA has $UNITS certificates" test "$(certgen list --ca ca | grep -c '^issued')" -eq "$UNITS"
 }

@@ -3,7 +3,7 @@
 # labels, interrupts, boards that come and go, the terminal and the page.
 . tests/lib.sh
 . tests/line_lib.sh
-trap 'racks_stop; rm -rf "$T"' EXIT
+trap line_end EXIT
 cd "$T" || exit 5
 LIMIT=30 # seconds; only how long something that never comes is waited for
 

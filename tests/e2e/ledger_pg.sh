@@ -3,59 +3,22 @@
 # killed and comes back. No identity is given twice, none is lost, and a station without its ledger says so.
 . tests/lib.sh
 station=$O/tests/ledger_station
-pgbin=$(find /usr/lib/postgresql/*/bin -maxdepth 0 2>/dev/null | sort -V | tail -1)
-why=
-[ -x "${pgbin:-/none}/initdb" ] || why="PostgreSQL's server is not installed (Debian: postgresql)"
-as=
-if [ -z "$why" ] && [ "$(id -u)" = 0 ]; then # the server does not run as root
-        if id postgres >/dev/null 2>&1 && command -v setpriv >/dev/null; then
-                as="setpriv --reuid postgres --regid postgres --clear-groups"
-        else
-                why="runs as root and there is no user postgres"
-        fi
-fi
-if [ -n "$why" ]; then
-        skip "PostgreSQL" "$why"
-        finish
-        exit
-fi
-
-# a server of our own: a folder, a socket, a port of its choice
-D=$(mktemp -d "${TMPDIR:-/tmp}/fctry-pg.XXXXXX")
-[ -z "$as" ] || chown postgres "$D"
-pg_start() { $as "$pgbin/pg_ctl" -D "$D/data" -s -w -t 60 -l "$D/log" start >/dev/null 2>&1; }
-pg_stop() { $as "$pgbin/pg_ctl" -D "$D/data" -s -w -t 60 -m "$1" stop >/dev/null 2>&1; }
-trap 'pg_stop immediate; rm -rf "$T" "$D"' EXIT
-echo secret-of-test >"$D/pw"
-[ -z "$as" ] || chown postgres "$D/pw"
-cd "$TOP" || exit 5
-(cd "$D" && $as "$pgbin/initdb" -D "$D/data" -U fctry -E UTF8 --locale=C.UTF-8 --auth-local=trust --auth-host=scram-sha-256 \
-        --pwfile="$D/pw" >"$D/initdb.log" 2>&1) || { cat "$D/initdb.log"; fail "initdb"; finish; exit; }
-up=
-for try in 1 2 3 4 5; do
-        port=$((20000 + (RANDOM + $$ + try) % 12000))
-        printf '%s\n' "port = $port" "listen_addresses = '127.0.0.1'" "unix_socket_directories = '$D'" \
-                "max_connections = 20" "shared_buffers = 16MB" | $as tee "$D/data/postgresql.auto.conf" >/dev/null
-        pg_start && up=1 && break
-done
-if [ -z "$up" ]; then
-        fail "the server starts" "$(tail -5 "$D/log")"
+. tests/pg_lib.sh
+trap 'pg_end; rm -rf "$T"' EXIT
+if ! pg_begin; then
+        if [ -n "$PG_WHY" ]; then skip "PostgreSQL" "$PG_WHY"; else fail "the server starts"; fi
         finish
         exit
 fi
 pass "the server starts"
-sql() { $as "$pgbin/psql" -qAt -h "$D" -p "$port" -U fctry -d "${DB:-ledger}" -c "$1"; }
-DB=postgres sql 'CREATE DATABASE ledger' >/dev/null
 
 # the password by the usual way, and no other
-export FCTRY_LEDGER="postgresql://fctry@127.0.0.1:$port/ledger"
+export FCTRY_LEDGER=$PG_URL
 run flasher ledger create
 expect "without a password there is no ledger, and it is the station's trouble" 5 'no connection to the ledger'
-run flasher ledger create --ledger "postgresql://fctry:secret-of-test@127.0.0.1:$port/ledger"
+run flasher ledger create --ledger "postgresql://fctry:secret-of-test@127.0.0.1:$PG_PORT/ledger"
 expect "a password in the URL is refused" 1 'PGPASSFILE'
 if grep -q secret-of-test "$T/stdout" "$T/stderr"; then fail "and not repeated"; else pass "and not repeated"; fi
-echo "127.0.0.1:$port:*:fctry:secret-of-test" >"$T/pgpass"
-chmod 600 "$T/pgpass"
 export PGPASSFILE=$T/pgpass
 run flasher ledger query
 expect "no ledger yet" 1 'holds no ledger'
@@ -98,7 +61,7 @@ for s in 1 2; do
 done
 cuts=0
 while kill -0 "${pids[1]}" 2>/dev/null || kill -0 "${pids[2]}" 2>/dev/null; do
-        n=$(sql "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'fctry-ledger'")
+        n=$(pg_sql "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'fctry-ledger'")
         cuts=$((cuts + n))
         [ $cuts -lt 60 ] || break
 done
@@ -149,11 +112,11 @@ fi
 check "the chain is whole" flasher ledger verify
 
 # 4. what somebody with the database's password can do, and what is seen of it
-run sql "UPDATE fctry_event SET text = replace(text, 'passed', 'failed') WHERE seq = 40"
+run pg_sql "UPDATE fctry_event SET text = replace(text, 'passed', 'failed') WHERE seq = 40"
 expect "events are not changed by accident" 1 'never'
-sql "ALTER TABLE fctry_event DISABLE TRIGGER ALL" >/dev/null
-sql "UPDATE fctry_event SET text = replace(text, 'st', 'sx') WHERE seq = 40" >/dev/null
+pg_sql "ALTER TABLE fctry_event DISABLE TRIGGER ALL" >/dev/null
+pg_sql "UPDATE fctry_event SET text = replace(text, 'st', 'sx') WHERE seq = 40" >/dev/null
 run flasher ledger verify
 expect "a changed event is found" 4 'event 40: changed'
-if grep -rq secret-of-test "$T"/*.err "$T/stdout" "$T/stderr" "$D/log"; then fail "the password is in no log"; else pass "the password is in no log"; fi
+if grep -rq secret-of-test "$T"/*.err "$T/stdout" "$T/stderr" "$PG_DIR/log"; then fail "the password is in no log"; else pass "the password is in no log"; fi
 finish
