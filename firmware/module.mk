@@ -19,6 +19,7 @@ FW_CFLAGS  = -std=c11 -Ilib -I. $(WARN) $(if $(WERROR),-Werror) -Os -ffunction-s
 FW_LDFLAGS := -s -Wl,--gc-sections -Wl,--as-needed -Wl,-z,noseparate-code -Wl,--build-id=none
 FW_LIBS    := -lmosquitto -lcurl -lmicrohttpd -lssl -lcrypto -lmbedx509 -lmbedcrypto -lprotobuf-c
 FW_LIB_SRC := $(filter-out lib/crypt/crypt_psa.c,$(wildcard lib/base/*.c lib/fmt/*.c lib/crypt/*.c lib/wire/prov_*.c)) lib/wire/selftest.c \
+              $(wildcard lib/wire/att*.c lib/wire/wpa_*.c) lib/wire/ble_ad.c lib/host/ble.c lib/host/wpa_ctrl.c \
               $(filter-out %/driver.c,$(wildcard firmware/core/*.c)) \
               lib/host/payload.c lib/host/file.c \
               $(filter-out %/main.c,$(wildcard firmware/port/common/*.c firmware/port/linux/*.c))

@@ -26,11 +26,12 @@ $(B)/tests/outlet_powercut_test: $(POWERCUT_OBJ)
 # Programs that only tests start: tests/tools/NAME.c.
 TEST_TOOLS := $(patsubst tests/tools/%.c,$(B)/tests/%,$(wildcard tests/tools/*.c))
 TEST_TOOLS_PC := libmicrohttpd sqlite3 nettle
+$(B)/tests/provdev: TEST_TOOLS_WRAP := -Wl,--wrap=prov_device_request# so that a device can misbehave
 PORT_OBJ := $(B)/firmware/port/linux/prov_httpd.o $(B)/firmware/port/linux/prov_ble.o
 $(TEST_TOOLS): $(B)/tests/%: $(B)/tests/tools/%.o $(PORT_OBJ) $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $(call group,$^) $(call pc_libs,$(TEST_TOOLS_PC) $(BASE_PC)) $(BASE_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(TEST_TOOLS_WRAP) -pthread -o $@ $(call group,$^) $(call pc_libs,$(TEST_TOOLS_PC) $(BASE_PC)) $(BASE_LIBS)
 -include $(TEST_TOOLS:$(B)/tests/%=$(B)/tests/tools/%.d) $(PORT_OBJ:.o=.d)
 
 .PHONY: check check-run

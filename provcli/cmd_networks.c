@@ -9,12 +9,14 @@
 static bool passive;
 static int64_t group = 5;
 static int64_t period_ms = 120;
+static int64_t scan_wait_s = 30;
 
 const struct opt networks_options[] = {
         { 0, "passive", OPT_FLAG, &passive, NULL, "listen only", 0 },
         { 0, "group", OPT_INT, &group, "N",
           "channels at a time, 0 for all (default 5: the link survives)", 0 },
         { 0, "period", OPT_INT, &period_ms, "MS", "time on a channel (default 120)", 0 },
+        { 0, "scan-wait", OPT_INT, &scan_wait_s, "S", "seconds for the scan (default 30)", 0 },
         { 0 },
 };
 
@@ -46,7 +48,8 @@ static void show(const struct prov_ap *ap)
 int run_networks(int argc, char **argv)
 {
         static struct prov_ap aps[NETWORKS_MAX];
-        const struct prov_scan_options o = { passive, (uint32_t)group, (uint32_t)period_ms, 0 };
+        const struct prov_scan_options o = { passive, (uint32_t)group, (uint32_t)period_ms, 0,
+                                              (unsigned)scan_wait_s * 1000 };
         struct device dev;
         struct diag d = { 0 };
         long n;
@@ -54,8 +57,9 @@ int run_networks(int argc, char **argv)
 
         (void)argc;
         (void)argv;
-        if (group < 0 || group > 14 || period_ms < 0 || period_ms > 1500)
-                return usage_error("--group: 0 to 14; --period: 0 to 1500");
+        if (group < 0 || group > 14 || period_ms < 0 || period_ms > 1500 || scan_wait_s < 1 ||
+            scan_wait_s > 600)
+                return usage_error("--group: 0 to 14; --period: 0 to 1500; --scan-wait: 1 to 600");
         if ((rc = device_open(&dev)) < 0)
                 return (int)err_status(rc);
         n = prov_scan(&dev.session, &o, aps, NETWORKS_MAX, &d);

@@ -46,8 +46,13 @@ struct candidates {
         size_t count;
 };
 
-static int credentials_set(struct prov_credentials *c, const char *name, const uint8_t *pass,
-                           size_t pass_len, struct diag *d)
+void wipe_credentials(struct prov_credentials *c)
+{
+        wipe(c, sizeof *c);
+}
+
+int credentials_set(struct prov_credentials *c, const char *name, const uint8_t *pass,
+                    size_t pass_len, struct diag *d)
 {
         const size_t n = strlen(name);
 

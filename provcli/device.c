@@ -12,8 +12,6 @@
 #include "host/passphrase.h"
 #include "host/report.h"
 
-#define SOFTAP_HOST "192.168.4.1"
-
 /* Secrets live until the process ends or device_close. */
 static struct blob secret, label;
 static struct prov_options from_label;
@@ -128,40 +126,85 @@ int qr_apply(const char *text, size_t n, struct diag *d)
         return 0;
 }
 
-static int http_link(struct prov_link **out, struct diag *d)
+static unsigned wait_ms(void)
 {
-        const struct prov_http_config cfg = { .host = opts.host ? opts.host : SOFTAP_HOST,
-                                              .interface = opts.interface };
+        return opts.wait_s > 0 ? (unsigned)opts.wait_s * 1000 : 0;
+}
+
+static int http_link(struct device *dev, struct diag *d)
+{
+        const struct prov_http_config cfg = {
+                .host = opts.host ? opts.host : SOFTAP_HOST,
+                .interface = dev->softap ? softap_interface(dev->softap) : opts.interface,
+                .timeout_ms = wait_ms()
+        };
 
         if (opts.verbose)
                 tool_error("device at %s", cfg.host);
-        return prov_http_open(&cfg, out, d);
+        return prov_http_open(&cfg, &dev->link, d);
 }
 
-static int ble_link(struct prov_link **out, struct diag *d)
+/* Into the device's network first. */
+static int join_softap(struct device *dev, struct diag *d)
 {
-        const struct prov_ble_config cfg = { .adapter = opts.adapter, .service = opts.service };
+        const struct passphrase_source from = { .file = opts.service_key_file, .fd = -1 };
+        struct softap_config cfg = { .interface = opts.interface,
+                                     .ssid = opts.service,
+                                     .via = opts.join_with,
+                                     .target = opts.host ? opts.host : SOFTAP_HOST };
+        struct blob key = { 0 };
+        int rc = 0;
+
+        if (!opts.service)
+                return diag_set(d, E_USAGE, "which SoftAP? --join needs --service");
+        if (opts.service_key_file)
+                rc = passphrase_read(&from, "service key", false, &key, d);
+        if (rc < 0)
+                return rc;
+        cfg.key = opts.service_key ? (const uint8_t *)opts.service_key : key.data;
+        cfg.key_len = opts.service_key ? strlen(opts.service_key) : key.len;
+        if (opts.verbose)
+                tool_error("joining %s", cfg.ssid);
+        rc = softap_join(&cfg, &dev->softap, d);
+        blob_free_secret(&key);
+        if (rc == 0 && opts.verbose)
+                tool_error("in the network of %s, on %s", cfg.ssid, softap_interface(dev->softap));
+        return rc;
+}
+
+static int softap_link(struct device *dev, struct diag *d)
+{
+        const int rc = opts.join ? join_softap(dev, d) : 0;
+
+        return rc < 0 ? rc : http_link(dev, d);
+}
+
+static int ble_link(struct device *dev, struct diag *d)
+{
+        const struct prov_ble_config cfg = { .adapter = opts.adapter,
+                                             .service = opts.service,
+                                             .timeout_ms = wait_ms() };
 
         if (!opts.service)
                 return diag_set(d, E_USAGE,
                                 "which device? give --service (provcli scan says what is there)");
-        return prov_ble_open(&cfg, out, d);
+        return prov_ble_open(&cfg, &dev->link, d);
 }
 
-static int console_link(struct prov_link **out, struct diag *d)
+static int console_link(struct device *dev, struct diag *d)
 {
         if (!opts.port)
                 return diag_set(d, E_USAGE, "which serial port? give -p");
         if (opts.baud < 1 || opts.baud > 10000000)
                 return diag_set(d, E_USAGE, "--baud: 1 to 10000000");
-        return prov_console_open(opts.port, (unsigned)opts.baud, out, d);
+        return prov_console_open(opts.port, (unsigned)opts.baud, &dev->link, d);
 }
 
 static const struct transport {
         const char *name;
-        int (*open)(struct prov_link **out, struct diag *d);
+        int (*open)(struct device *dev, struct diag *d);
 } transports[] = {
-        { "softap", http_link }, { "http", http_link },       { "httpd", http_link },
+        { "softap", softap_link }, { "http", http_link },       { "httpd", http_link },
         { "ble", ble_link },     { "console", console_link },
 };
 
@@ -188,13 +231,15 @@ int device_link(struct device *dev)
         }
         t = transport(opts.transport ? opts.transport : "softap");
         if (t)
-                rc = t->open(&dev->link, &d);
+                rc = t->open(dev, &d);
         else
                 rc = diag_set(&d, E_UNSUPPORTED,
                               "transport %s is not known here; softap, http, ble and console are",
                               opts.transport);
-        if (rc < 0)
+        if (rc < 0) {
                 say_failure(rc, &d, NULL);
+                device_close(dev);
+        }
         return rc;
 }
 
@@ -221,11 +266,16 @@ int device_open(struct device *dev)
 
 void device_close(struct device *dev)
 {
+        struct diag d = { 0 };
+
         if (dev->open)
                 prov_session_free(&dev->session);
         dev->open = false;
         prov_link_close(dev->link);
         dev->link = NULL;
+        if (softap_leave(dev->softap, &d) < 0)
+                tool_error("%s", diag_text(&d));
+        dev->softap = NULL;
         blob_free_secret(&secret);
         blob_free_secret(&label);
 }

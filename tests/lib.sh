@@ -38,7 +38,7 @@ run() {
 
 # expect NAME STATUS [REGEX]: of the last run; REGEX must match a line of stdout or stderr.
 expect() {
-        if [ "$status" -ne "$2" ]; then
+        if ! [[ $status =~ ^$2$ ]]; then
                 fail "$1" "status $status, expected $2" "$(head -c 1500 "$T/stdout")" "$(head -c 1500 "$T/stderr")"
         elif [ $# -gt 2 ] && ! grep -Eq -- "$3" "$T/stdout" "$T/stderr"; then
                 fail "$1" "no line matches: $3" "$(head -c 1500 "$T/stdout")" "$(head -c 1500 "$T/stderr")"

@@ -144,13 +144,14 @@ static int launch(struct boot *o, int program)
 {
         int uart[2] = { -1, -1 };
         int bus[2] = { -1, -1 };
-        char *env[5] = { (char *)"PATH=/usr/bin:/bin", (char *)"LANG=C.UTF-8" };
+        static const char *const radio[] = { "BOARD_AIR", "BOARD_SOFTAP", "BOARD_WIFI", "BOARD_BLE" };
+        char *env[3 + sizeof radio / sizeof radio[0]] = { (char *)"PATH=/usr/bin:/bin",
+                                                          (char *)"LANG=C.UTF-8" };
         unsigned n = 2;
 
-        if ((env[n] = passed_on("BOARD_AIR")) != NULL)
-                n++;
-        if ((env[n] = passed_on("BOARD_SOFTAP")) != NULL)
-                n++;
+        for (size_t i = 0; i < sizeof radio / sizeof radio[0]; i++)
+                if ((env[n] = passed_on(radio[i])) != NULL)
+                        n++;
         program = above_fixed(program);
         if (program >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, uart) == 0 &&
             socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, bus) == 0) {

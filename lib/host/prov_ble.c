@@ -18,6 +18,12 @@
 #define TIMEOUT_MS_DEFAULT 20000u
 #define CONNECT_MS         10000u
 #define CONNECT_TRIES      2 /* the first packets of a connection get lost now and then */
+/*
+ * The kernel keeps a link for two seconds after its last channel was closed. A channel that is opened
+ * in that time gets the old link, which is dead if the device is; kernel 6.1 then even crashes when
+ * that channel is closed (hci_chan_del of a freed link).
+ */
+#define LINGER_MS 2600u
 
 struct ble_link {
         struct prov_link base;
@@ -28,6 +34,7 @@ struct ble_link {
         struct ble_found device;
         struct prov_gatt_client gatt;
         int fd; /* -1: not connected */
+        uint64_t closed_at; /* 0: there was no link yet */
         unsigned timeout_ms;
 };
 
@@ -41,9 +48,19 @@ static uint64_t now_ms(void)
 
 static void disconnect(struct ble_link *l)
 {
-        if (l->fd >= 0)
+        if (l->fd >= 0) {
                 close(l->fd);
+                l->closed_at = now_ms();
+        }
         l->fd = -1;
+}
+
+static void let_linger(const struct ble_link *l)
+{
+        const uint64_t now = now_ms();
+
+        if (l->closed_at && now < l->closed_at + LINGER_MS)
+                poll(NULL, 0, (int)(l->closed_at + LINGER_MS - now));
 }
 
 /* Gone in the middle: an ATT transaction that was not answered makes the channel useless. */
@@ -89,8 +106,10 @@ static int join(struct ble_link *l, struct diag *d)
         struct diag last = { 0 };
         int rc;
 
-        for (int i = 0; l->fd < 0 && i < CONNECT_TRIES; i++) {
+        /* a device that was lost advertises again, or not */
+        for (int i = l->closed_at ? 1 : 0; l->fd < 0 && i < CONNECT_TRIES; i++) {
                 memset(&last, 0, sizeof last);
+                let_linger(l);
                 l->fd = ble_connect(l->ble, &l->device, CONNECT_MS, &last);
         }
         if (l->fd < 0) {

@@ -255,7 +255,7 @@ long prov_scan(struct prov_session *s, const struct prov_scan_options *o, struct
                                    .passive = o->passive,
                                    .group_channels = o->group_channels,
                                    .period_ms = o->period_ms };
-        const uint64_t deadline = now_ms() + SCAN_WAIT_MS;
+        const uint64_t deadline = now_ms() + (o->timeout_ms ? o->timeout_ms : SCAN_WAIT_MS);
         size_t total, got = 0;
         int rc;
 

@@ -63,6 +63,7 @@ struct prov_scan_options {
         uint32_t group_channels; /* 0: all at once; 5 keeps a SoftAP client connected */
         uint32_t period_ms;
         unsigned per_request; /* entries asked for at a time; 0: 4 */
+        unsigned timeout_ms;  /* of the scan; 0: 30 s */
 };
 
 /* The networks that the device sees, strongest first as it lists them. Returns the count; at most

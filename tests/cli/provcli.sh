@@ -115,6 +115,154 @@ expect "reset is refused when nothing failed" 4 "only a failed attempt"
 P --pop-file "$T/pop" reprov
 expect "reprov" 0 "waits for credentials"
 
+# a device that does something else than it should, at each of the seven requests: an end, in time, with a sentence
+fault() { # FAULT=N STATUS REGEX [PROVCLI'S OPTIONS]
+        start 1 pop=abcd1234 delay=0 "$1"
+        P softap --wait 1 --pop-file "$T/pop" --ssid lab-main --passphrase-file "$T/pass" "${@:4}"
+        expect "device with $1" "$2" "$3"
+}
+for n in 1 2 3 4 5 6; do
+        # to close is also how a device says no to a proof of possession
+        fault die=$n '[34]' 'closed the connection|cannot be reached|does not accept'
+        fault silent=$n 3 'no answer in 1 s'
+        fault garbage=$n 3 'not understood|not a session message|not from this session'
+        fault short=$n 3 'not understood|not a session message|not from this session'
+done
+# once is no harm: the session is made again
+for n in 4 5 6; do fault refuse=$n 0 '^connected'; done
+for n in 2 3 4 5 6; do fault twice=$n 3 'not a session message|not the one that was due|not understood'; done
+start 1 pop=abcd1234 endless
+P --pop-file "$T/pop" networks
+expect "a list of networks without end is cut off" 0 "lab-main"
+check "after 256" test "$(wc -l <"$T/stdout")" = 256
+start 1 pop=abcd1234 unfinished
+P --pop-file "$T/pop" --wait 1 networks --scan-wait 1
+expect "a scan without end" 3 "scan does not end"
+
+# another client takes the session over in the middle: it is made again
+start 1 pop=abcd1234 delay=1500
+{
+        for _ in $(seq 100); do grep -q '^status' "$log" && break; sleep 0.05; done
+        provcli --host "127.0.0.1:$port" info >"$T/info" 2>&1
+} &
+other=$!
+P softap --pop-file "$T/pop" --ssid lab-main --passphrase-file "$T/pass" --json
+wait "$other"
+check "another client asks meanwhile" grep -q '^protocol v1.1' "$T/info"
+check "so there were more requests than needed" test "$(sed -n 's/.*"requests":\([0-9]*\).*/\1/p' "$T/stdout")" -ge 9
+expect "the lost session is made again" 0 '"result":"connected"'
+
+start 1 pop=abcd1234
+P softap --pop-file "$T/pop" --ssid lab-main --bssid 02:11:22:33:44:55 --channel 6 --passphrase-file "$T/pass"
+expect "access point and channel" 0 "^connected"
+check "the device got both" grep -q '^set ssid=lab-main channel=6 bssid=1' "$log"
+
+# --join through NetworkManager: a stand-in for nmcli that writes down what it is asked
+mkdir "$T/fake"
+cat >"$T/fake/nmcli" <<'NMCLI'
+#!/bin/sh
+echo "$*" >>"$NMLOG"
+case "$*" in
+*RUNNING*) echo running ;;
+*GENERAL.STATE*) echo '100 (connected)' ;;
+*CON-UUID*) echo 0000-home ;;
+*passwd-file*)
+        cat /dev/fd/3 >>"$NMLOG.key"
+        [ -z "$NMFAIL" ] || { echo "Error: Connection activation failed: $NMFAIL" >&2; exit 4; }
+        ;;
+esac
+NMCLI
+chmod 755 "$T/fake/nmcli"
+export NMLOG=$T/nmlog NMFAIL=
+joins() { : >"$NMLOG"; : >"$NMLOG.key"; run env PATH="$T/fake:$PATH" "$BIN/provcli" softap --join --interface lo --service PROV_1234 \
+        --host "127.0.0.1:$port" --pop-file "$T/pop" --ssid lab-main --passphrase-file "$T/pass" "$@"; }
+back() { tail -n 2 "$NMLOG" | head -n 1 | grep -q '^connection delete id fctry-provcli-' && tail -n 1 "$NMLOG" | grep -q 'connection up uuid 0000-home ifname lo'; }
+printf 'softap-key\n' >"$T/key"
+start 1 pop=abcd1234
+joins --service-key-file "$T/key"
+if [ "$status" = 3 ] && grep -q "may need root" "$T/stderr"; then
+        skip "--join: bound to the interface" "SO_BINDTODEVICE is not allowed here"
+else
+        expect "--join: in the device's network and back" 0 "^connected to lab-main"
+fi
+check "--join: the network of before is up again" back
+check "--join: the key is not on nmcli's command line" sh -c "! grep -q softap-key '$NMLOG' && grep -q '^802-11-wireless-security.psk:softap-key$' '$NMLOG.key'"
+check "--join: only in memory" grep -q 'connection add save no type wifi ifname lo .* ssid PROV_1234' "$NMLOG"
+NMFAIL="Secrets were required, but not provided" joins --service-key-file "$T/key"
+expect "--join: wrong service key" 4 "Secrets were required"
+check "--join: the network of before is up again after that" back
+start 1 pop=abcd1234 silent=3
+: >"$NMLOG"
+PATH="$T/fake:$PATH" "$BIN/provcli" softap --join --interface lo --service PROV_1234 --host "127.0.0.1:$port" --pop-file "$T/pop" \
+        --ssid a --open >"$T/killed" 2>&1 &
+killed=$!
+for _ in $(seq 100); do grep -q 'connection up id' "$NMLOG" && break; sleep 0.05; done
+sleep 0.2
+kill -KILL "$killed"
+wait "$killed" 2>/dev/null
+for _ in $(seq 100); do back && break; sleep 0.05; done
+check "--join: killed: the network of before is up again" back
+run provcli softap --join --interface lo --ssid a --open
+expect "--join: which SoftAP" 2 "needs --service"
+run provcli softap --join --join-with pigeon --interface lo --service x --ssid a --open
+expect "--join: no such way" 2 "pigeon: nm"
+
+# batch: four devices, one with another proof of possession, one that is silent
+devices=() ports=()
+for i in 1 2 3 4; do
+        fault=
+        [ $i -ne 4 ] || fault=silent=2
+        "$O/tests/provdev" 1 pop=abcd1234 delay=0 $fault >"$T/dev$i.log" 2>&1 &
+        devices+=($!)
+        for _ in $(seq 100); do grep -q ^port "$T/dev$i.log" && break; sleep 0.05; done
+        ports[i]=$(sed -n 's/^port //p' "$T/dev$i.log")
+done
+{
+        echo 'serial_no,host,pop,ssid,passphrase,note'
+        echo "SO-1,127.0.0.1:${ports[1]},abcd1234,,,\"a, b\""
+        echo "SO-2,127.0.0.1:${ports[2]},abcd1234,lab-main,correct horse,"
+        echo "SO-3,127.0.0.1:${ports[3]},wrong,,,"
+        echo "SO-4,127.0.0.1:${ports[4]},abcd1234,,,"
+} >"$T/devices.csv"
+batch() { run provcli batch "$T/devices.csv" --ssid lab-main --passphrase-file "$T/pass" --wait 1 --retries 0 "$@"; }
+batch --json
+expect "batch: two of four, the first failure's status" 4 '"id":"SO-1","result":"connected","status":0,"ssid":"lab-main","ip4":"192.168.77.23","channel":6,"auth":"WPA2","rssi":-41,"ms":[0-9]+,"requests":[0-9]+,"tries":1'
+check "batch: wrong proof of possession" grep -q '"id":"SO-3","result":"pop-wrong","status":4' "$T/stdout"
+check "batch: a silent device" grep -q '"id":"SO-4","result":"timeout","status":3' "$T/stdout"
+check "batch: the summary" grep -q '"result":"summary","connected":2,"failed":2,"skipped":0,"left":0' "$T/stdout"
+check "batch: the result file" sh -c "head -n 1 '$T/devices.csv.result.csv' | grep -q '^id,result,status,ssid' && grep -Eq '^SO-2,connected,0,lab-main,192.168.77.23,6,WPA2,-41,[0-9]+,' '$T/devices.csv.result.csv' && grep -q '^SO-3,pop-wrong,4,' '$T/devices.csv.result.csv'"
+check "batch: no secret in it" sh -c "! grep -qE 'abcd1234|correct horse' '$T/devices.csv.result.csv' '$T/stdout' '$T/stderr'"
+sed -i 's/,wrong,/,abcd1234,/' "$T/devices.csv"
+batch
+expect "batch: again: what is done is skipped" 3 "1 connected, 1 failed, 2 done before"
+check "batch: all rows are kept" test "$(wc -l <"$T/devices.csv.result.csv")" = 5
+run provcli batch "$T/devices.csv" --ssid lab-main --passphrase-file "$T/pass" -o "$T/other.csv" --min-rssi -40 --retries 0 --wait 1
+expect "batch: a device that hears too little fails" 4 "SO-1: weak, -41 dBm: hears the network"
+check "batch: and was not provisioned" grep -q '^SO-1,weak,4,lab-main' "$T/other.csv"
+exec 8<"$T/devices.csv"
+flock 8
+batch
+expect "batch: another one is at work" 5 "another provcli batch"
+exec 8<&-
+echo "SO-1,127.0.0.1:1,,,," >>"$T/devices.csv"
+batch
+expect "batch: a device twice" 1 "devices.csv:6: SO-1 is in the list twice"
+printf 'serial_no,pop\nSO-1,x\n' >"$T/none.csv"
+run provcli batch "$T/none.csv" --ssid a --open
+expect "batch: no way to a device" 1 "names the columns"
+printf 'something\nelse\n' >"$T/bad.result"
+printf 'host\n127.0.0.1:1\n' >"$T/one.csv"
+run provcli batch "$T/one.csv" --ssid a --open -o "$T/bad.result"
+expect "batch: that is no result file" 1 "not a result file"
+check "batch: it was left alone" grep -q else "$T/bad.result"
+run provcli batch "$T/one.csv" --ssid a --open -o /dev/full --retries 0
+expect "batch: a result that cannot be written" 5
+run provcli batch
+expect "batch: which devices" 2 "which devices"
+kill "${devices[@]}" 2>/dev/null
+wait "${devices[@]}" 2>/dev/null
+
+start 1 pop=abcd1234
 printf '{"ver":"v1","name":"PROV_112233","pop":"abcd1234","transport":"softap"}' >"$T/qr"
 run sh -c "provcli qr --host 127.0.0.1:$port --ssid lab-main --passphrase-file '$T/pass' <'$T/qr'"
 expect "qr from standard input" 0 "^connected"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# provcli over real Bluetooth and Wi-Fi stacks, in a virtual machine (tests/radio); `make check-radio` installs
+# provcli and the outlet over real Bluetooth and Wi-Fi stacks, in a virtual machine (tests/radio); `make check-radio` installs
 # what it needs. The machine is kept in build-radio, or FCTRY_RADIO_CACHE.
 . tests/lib.sh
 
@@ -28,10 +28,29 @@ flock -u 9
 # the guest's /tmp is its own: everything it runs is in the job's folder
 job=$T/job
 mkdir -p "$job/bin" "$job/tests"
-cp "$BIN/provcli" "$O/tests/provdev" "$job/bin/"
+cp "$BIN/provcli" "$BIN/vboard" "$O/tests/provdev" "$job/bin/"
 cp -r tests/lib.sh tests/radio "$job/tests/"
+
+# flash NAME ROW...: the flash of an outlet with these rows of factory data, as the line leaves it
+printf 'abcd1234\n' >"$T/password"
+flash() {
+        local name=$1
+        shift
+        printf '%s\n' key,type,encoding,value mfg_ns,namespace,, serial_no,data,string,SO-000001 \
+                service_name,data,string,PROV_1234 "$@" >"$T/$name.csv"
+        nvsgen --quiet generate "$T/$name.csv" "$T/$name.fctry" 0x6000 >"$T/$name.log" 2>&1 &&
+                flasher merge-bin --chip esp32c3 --fill-flash-size 4MB --output "$job/$name.bin" \
+                        0x0 "$O/firmware/bootloader.bin" 0x8000 "$O/firmware/partition-table.bin" \
+                        0xf000 "$O/firmware/ota_data_initial.bin" 0x20000 "$O/firmware/outlet.bin" \
+                        0x340000 "$T/$name.fctry" >>"$T/$name.log" 2>&1 || fail "the outlet's flash: $name" "$(cat "$T/$name.log")"
+}
+mapfile -t verifier < <(provcli gen-cred --password-file "$T/password" | tail -n 2)
+flash ble1 pop,data,string,abcd1234 prov_transport,data,string,ble
+flash ble2 "${verifier[@]}" prov_transport,data,string,ble
+flash softap1 pop,data,string,abcd1234 prov_transport,data,string,softap service_key,data,string,softap-key
+flash softap2 "${verifier[@]}" prov_transport,data,string,softap
 echo 'BIN=/mnt/bin exec bash tests/radio/guest.sh' >"$job/job"
-bash tests/radio/vm_run.sh "$cache" "$job" "${FCTRY_RADIO_SECONDS:-240}"
+bash tests/radio/vm_run.sh "$cache" "$job" "${FCTRY_RADIO_SECONDS:-500}"
 rc=$?
 [ "$rc" -lt 124 ] || fail "the machine runs to its end" "status $rc" "$(tail -n 20 "$job/stderr" "$job/console" "$job/qemu" 2>&1)"
 [ ! -s "$job/stdout" ] || cat "$job/stdout"

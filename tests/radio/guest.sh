@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Inside the machine of vm_run.sh: provcli against provdev over real Bluetooth and Wi-Fi stacks. TAP.
+# Inside the machine of vm_run.sh: provcli against the outlet on the virtual board, over real Bluetooth and
+# Wi-Fi stacks, until the outlet is in the WPA2 network. TAP.
 . tests/lib.sh
 
 printf 'abcd1234\n' >"$T/pop"
@@ -7,6 +8,8 @@ printf 'wrong\n' >"$T/wrong-pop"
 printf 'correct horse\n' >"$T/pass"
 printf 'incorrect\n' >"$T/wrong-pass"
 printf 'homepass99\n' >"$T/home-pass"
+printf 'softap-key\n' >"$T/key"
+printf 'another-key\n' >"$T/wrong-key"
 
 # until SECONDS COMMAND...: wait for it
 until_ok() {
@@ -14,13 +17,105 @@ until_ok() {
         shift
         while ! "$@" >/dev/null 2>&1; do
                 [ "$SECONDS" -lt "$end" ] || return 1
-                sleep 0.05
+                sleep 0.2
         done
 }
 stop() { [ -z "${1:-}" ] || { kill "$1" && wait "$1"; } 2>/dev/null; }
 P() { run timeout 60 provcli "$@"; }
 # what is provisioned is always on hci0, provcli on hci1: the kernel never connects a controller to itself
 ble() { P ble --adapter hci1 --service PROV_1234 "$@"; }
+note() { echo "# $1: $(cut -d' ' -f1 /proc/uptime) s"; }
+
+# --- Wi-Fi: the outlet's station wlan2 and SoftAP wlan0, both driven by its firmware; this computer, wlan1, in
+# a namespace of its own; the network that the outlet shall join, wlan3, in another ---
+
+modprobe mac80211_hwsim radios=4
+ip netns add lab
+ip netns add home
+iw phy phy1 set netns name lab
+iw phy phy3 set netns name home
+dhcp() { # INTERFACE NETWORK: a server of addresses, the first of which is its own
+        printf 'interface %s\nstart %s.20\nend %s.30\noption subnet 255.255.255.0\nlease_file %s\npidfile %s\n' "$1" "$2" "$2" \
+                "$T/$1.leases" "$T/$1.pid" >"$T/$1.udhcpd"
+        : >"$T/$1.leases"
+        ip addr add "$2.1/24" dev "$1"
+        busybox udhcpd -f "$T/$1.udhcpd" >"$T/$1.dhcp" 2>&1 &
+}
+printf 'interface=wlan3\ndriver=nl80211\nssid=HomeNet\nhw_mode=g\nchannel=6\nwpa=2\nwpa_key_mgmt=WPA-PSK\nrsn_pairwise=CCMP\nwpa_passphrase=homepass99\n' >"$T/home.conf"
+ip netns exec home ip link set lo up
+ip netns exec home hostapd -B -f "$T/home.log" "$T/home.conf" >"$T/home.out" 2>&1 || fail "hostapd: HomeNet" "$(cat "$T/home.out" "$T/home.log")"
+export -f dhcp
+export T
+ip netns exec home bash -c 'dhcp wlan3 10.7.0'
+
+# for the outlet: hostapd with interface and channel, wpa_supplicant without a network, a DHCP client that
+# asks whenever there is a link
+mkdir -p /run/wpa_supplicant /run/hostapd /run/lab
+printf 'interface=wlan0\ndriver=nl80211\nctrl_interface=/run/hostapd\nssid=not-yet\nhw_mode=g\nchannel=1\n' >"$T/dev.conf"
+hostapd -B -f "$T/dev.log" "$T/dev.conf" >"$T/dev.out" 2>&1 || fail "hostapd: the outlet's" "$(cat "$T/dev.out" "$T/dev.log")"
+dhcp wlan0 192.168.4
+# two channels instead of all: a scan takes one second, not four
+printf 'ctrl_interface=/run/wpa_supplicant\nfreq_list=2412 2437\n' >"$T/sta.conf"
+wpa_supplicant -B -i wlan2 -D nl80211 -c "$T/sta.conf" -f "$T/sta.log" >/dev/null
+cat >"$T/dhcp-script" <<'SCRIPT'
+#!/bin/sh
+case $1 in
+bound) ip addr flush dev "$interface"; ip addr add "$ip/24" dev "$interface" ;;
+deconfig) ip addr flush dev "$interface" ;;
+esac
+SCRIPT
+chmod 755 "$T/dhcp-script"
+dhcp_client() { # INTERFACE, at each new link
+        local line up=
+        ip monitor link dev "$1" | while read -r line; do
+                case $line in
+                *'state UP'*)
+                        [ -n "$up" ] || busybox udhcpc -i "$1" -n -q -t 8 -T 1 -s "$T/dhcp-script" >>"$T/$1.client" 2>&1
+                        up=1
+                        ;;
+                *'state DOWN'* | *'state DORMANT'*)
+                        [ -z "$up" ] || ip addr flush dev "$1"
+                        up=
+                        ;;
+                esac
+        done
+}
+dhcp_client wlan2 &
+
+# --- the outlet ---
+
+uart=$T/uart board='' from=0
+said() { tail -c +$((from + 1)) "$uart" | tr -d '\r' | grep -aqE -- "$1"; }
+says() { # NAME REGEX
+        if until_ok 30 said "$2"; then pass "$1"; else fail "$1" "$(tail -c +$((from + 1)) "$uart" | tail -n 12)"; fi
+}
+mark() { from=$(stat -c %s "$uart"); }
+outlet() { # FLASH
+        no_outlet
+        rm -f "$uart"
+        cp "/mnt/$1.bin" "$T/flash"
+        BOARD_WIFI=wpa:wlan2,wlan0 BOARD_BLE=hci0 vboard --flash "$T/flash" --control "$T/c" --tcp 127.0.0.1:0 \
+                --json >"$T/ready" 2>"$T/ready.err" &
+        board=$!
+        until_ok 20 grep -q tcp "$T/ready"
+        exec 3<>"/dev/tcp/127.0.0.1/$(sed -n 's/.*"tcp":"socket:\/\/127.0.0.1:\([0-9]*\)".*/\1/p' "$T/ready")"
+        cat <&3 >"$uart" &
+        reader=$!
+        from=0
+        until_ok 40 said 'provisioning of PROV_1234 ' && return
+        fail "the outlet starts: $1" "$(cat "$T/ready.err" "$uart")"
+}
+no_outlet() {
+        [ -n "$board" ] || return 0
+        stop "$board"
+        stop "$reader"
+        exec 3>&-
+        board=''
+}
+joined() { # WHERE
+        says "$1: the outlet is in the WPA2 network" 'network: up, address 10\.7\.0\.2[0-9], -[0-9]+ dBm'
+        check "$1: its access point sees it" sh -c "ip netns exec home iw dev wlan3 station dump | grep -q 'Station $(cat /sys/class/net/wlan2/address)'"
+}
 
 # --- Bluetooth ---
 
@@ -41,12 +136,10 @@ controllers() { # OPTIONS of btvirt: two controllers in one air
         exit 1
 }
 device='' log=$T/device.log
-device() { # [in NAMESPACE] ARGUMENTS of provdev
+device() { # ARGUMENTS of provdev
         stop "$device"
-        local in=()
-        [ "$1" != in ] || { in=(ip netns exec "$2"); shift 2; }
         rm -f "$log"
-        "${in[@]}" provdev "$@" >"$log" 2>&1 &
+        provdev "$@" >"$log" 2>&1 &
         device=$!
         until_ok 10 grep -q '^port' "$log" && return
         fail "the device starts: $*" "$(cat "$log")"
@@ -54,45 +147,19 @@ device() { # [in NAMESPACE] ARGUMENTS of provdev
         exit 1
 }
 
-over_ble() { # WHERE: what holds of every pair of controllers
-        device 1 pop=abcd1234 ble=hci0
-        ble --pop-file "$T/wrong-pop" --ssid lab-main --passphrase-file "$T/pass" --json
-        expect "$1: wrong proof of possession" 4 '"result":"pop-wrong"'
-        ble --pop-file "$T/pop" --ssid lab-main --passphrase-file "$T/pass" --json
-        expect "$1: security 1, provisioned" 0 '"result":"connected","ssid":"lab-main"'
-        check "$1: the device got the name" grep -q '^set ssid=lab-main' "$log"
-        # its first message has 406 bytes, more than the MTU: prepared and executed
-        device 2 password=abcd1234 ble=hci0
-        P --transport ble --adapter hci1 --service PROV_1234 --password-file "$T/wrong-pop" status
-        expect "$1: security 2, wrong password" 4 "user name or password"
-        ble --password-file "$T/pop" --ssid lab-main --passphrase-file "$T/pass"
-        expect "$1: security 2, provisioned" 0 "^connected to lab-main"
-}
-
 modprobe hci_vhci
 controllers -L
-echo "# controllers after $(cut -d' ' -f1 /proc/uptime) s"
-device 1 pop=abcd1234 ble=hci0
+note "controllers"
+
+# a device of the tests: what can be seen of it
+device 0 ble=hci0
 P scan --adapter hci1 --seconds 1 --json
 expect "scan: name, address and service" 0 '"name":"PROV_1234","address":"00:aa:01:00:00:00","address_type":"public".*"service":"021a9004-0382-4aea-bff4-6b3f1c5adfb4"'
 P --transport ble --adapter hci1 --service 021a9004-0382-4aea-bff4-6b3f1c5adfb4 info
-expect "found by its service's UUID" 0 "^protocol v1.1, security 1"
-ble --pop-file "$T/pop" --ssid lab-main --passphrase-file "$T/wrong-pass" --json
-expect "wrong passphrase" 4 '"result":"passphrase-wrong"'
-check "the device was reset and waits again" grep -q '^reset' "$log"
-ble --pop-file "$T/pop" --ssid nowhere --open --json
-expect "no such network" 4 '"result":"network-not-found"'
-P --transport ble --adapter hci1 --service PROV_1234 --pop-file "$T/pop" networks
-expect "networks over BLE" 0 "lab-main"
-over_ble "LE-only controllers"
-
-# what another implementation sees of the device (gatttool of BlueZ)
+expect "found by its service's UUID" 0 "^protocol v1.1, security 0"
+# what another implementation sees of it (gatttool of BlueZ)
 if command -v gatttool >/dev/null; then
-        stop "$device"
-        device 0 ble=hci0
         hciconfig hci1 up
-        run timeout 20 gatttool -i hci1 -b 00:AA:01:00:00:00 --primary
-        expect "gatttool: the service" 0 "uuid: 021a9004-0382-4aea-bff4-6b3f1c5adfb4"
         run timeout 20 gatttool -i hci1 -b 00:AA:01:00:00:00 --characteristics
         expect "gatttool: prov-session" 0 "char properties = 0x0a, char value handle = 0x000e, uuid = 021aff51-0382-4aea-bff4-6b3f1c5adfb4"
         run timeout 20 gatttool -i hci1 -b 00:AA:01:00:00:00 --char-read --handle=0x000f
@@ -101,16 +168,45 @@ if command -v gatttool >/dev/null; then
 else
         skip "what gatttool sees" "BlueZ here has no gatttool"
 fi
-
-# a device that is gone in the middle: an end in time
+# one that is gone in the middle, radio and all: an end in time
 device 1 pop=abcd1234 ble=hci0
-run sh -c "(sleep 1.5; kill -9 $device) & exec timeout 60 provcli ble --adapter hci1 --service PROV_1234 --pop-file '$T/pop' \
-        --ssid lab-main --passphrase-file '$T/pass' --json"
-check "a device that dies meanwhile: one of the documented ends" test "$status" -eq 0 -o "$status" -eq 3 -o "$status" -eq 4
+run sh -c "(while ! grep -q '^set' '$log'; do sleep 0.1; done; kill -9 $device; hciconfig hci0 down) & exec timeout 60 provcli ble --adapter hci1 \
+        --service PROV_1234 --wait 5 --pop-file '$T/pop' --ssid lab-main --passphrase-file '$T/pass' --json"
+check "a device that dies meanwhile: said in time" test "$status" -eq 3 -o "$status" -eq 4
 device=
+note "test device"
+
+# the outlet, security 1
+outlet ble1
+note "outlet over BLE"
+ble --pop-file "$T/wrong-pop" --ssid HomeNet --passphrase-file "$T/home-pass" --json
+expect "outlet, LE-only controllers: wrong proof of possession" 4 '"result":"pop-wrong"'
+P --transport ble --adapter hci1 --service PROV_1234 --pop-file "$T/pop" networks
+expect "outlet: the networks that it hears" 0 "channel  6  WPA2 +HomeNet"
+ble --pop-file "$T/pop" --ssid HomeNet --passphrase-file "$T/wrong-pass" --json
+expect "outlet: wrong passphrase, found out by the access point" 4 '"result":"passphrase-wrong"'
+ble --pop-file "$T/pop" --ssid HomeNest --passphrase-file "$T/home-pass" --json
+expect "outlet: no such network" 4 '"result":"network-not-found"'
+ble --pop-file "$T/pop" --ssid HomeNet --passphrase-file "$T/home-pass" --json
+expect "outlet: provisioned over BLE" 0 '"result":"connected","ssid":"HomeNet","ip4":"10.7.0.2[0-9]","channel":6,"auth":"WPA2"'
+joined "BLE, LE-only controllers"
+check "the outlet reaches the network's other end" busybox ping -c 1 -W 2 10.7.0.1
+mark
+vboard ctl "$T/c" reset
+says "after a reset it joins by itself" 'network: up, address 10\.7\.0\.2'
+no_outlet
+note "outlet was reset"
 
 controllers
-over_ble "dual-mode controllers"
+# its first message has 406 bytes, more than the MTU: prepared and executed
+outlet ble2
+ble --password-file "$T/wrong-pop" --ssid HomeNet --passphrase-file "$T/home-pass"
+expect "outlet, dual-mode controllers, security 2: wrong password" 4 "user name or password"
+ble --password-file "$T/pop" --ssid HomeNet --passphrase-file "$T/home-pass"
+expect "outlet, dual-mode controllers, security 2: provisioned" 0 "^connected to HomeNet, address 10.7.0.2"
+joined "BLE, dual-mode controllers"
+no_outlet
+note "dual mode"
 
 if command -v dbus-daemon >/dev/null && [ -x /usr/libexec/bluetooth/bluetoothd ]; then
         mkdir -p /run/dbus
@@ -118,63 +214,64 @@ if command -v dbus-daemon >/dev/null && [ -x /usr/libexec/bluetooth/bluetoothd ]
         /usr/libexec/bluetooth/bluetoothd -n >"$T/bluetoothd.log" 2>&1 &
         daemon=$!
         until_ok 20 sh -c 'bluetoothctl list | grep -q Controller'
-        over_ble "beside bluetoothd"
+        outlet ble1
+        ble --pop-file "$T/pop" --ssid HomeNet --passphrase-file "$T/home-pass"
+        expect "outlet, beside bluetoothd: provisioned" 0 "^connected to HomeNet, address 10.7.0.2"
+        joined "BLE, beside bluetoothd"
         check "bluetoothd still runs" kill -0 "$daemon"
         stop "$daemon"
+        no_outlet
 else
         skip "beside bluetoothd" "bluetoothd or dbus-daemon is not installed"
 fi
-stop "$device"
-device=
+note "bluetoothd"
 
 # nobody of that name: while the Wi-Fi part runs
 timeout 60 provcli ble --adapter hci1 --service NOBODY --ssid a --open >"$T/nobody" 2>&1 &
 nobody=$!
 
-# --- Wi-Fi: the device's SoftAP, and the network it shall join ---
+# --- SoftAP: this computer is in HomeNet, joins the outlet's network, and is back in HomeNet afterwards ---
 
-access_point() { # NAMESPACE INTERFACE SSID PASSPHRASE ADDRESS CHANNEL
-        printf 'interface=%s\ndriver=nl80211\nssid=%s\nhw_mode=g\nchannel=%s\n' "$2" "$3" "$6" >"$T/$1.conf"
-        [ -z "$4" ] || printf 'wpa=2\nwpa_key_mgmt=WPA-PSK\nrsn_pairwise=CCMP\nwpa_passphrase=%s\n' "$4" >>"$T/$1.conf"
-        ip netns exec "$1" ip link set lo up
-        ip netns exec "$1" hostapd -B -f "$T/$1.log" "$T/$1.conf" >"$T/$1.out" 2>&1 || fail "hostapd: $3" "$(cat "$T/$1.out" "$T/$1.log")"
-        ip netns exec "$1" ip addr add "$5/24" dev "$2"
-}
+printf 'ctrl_interface=/run/wpa_supplicant\nfreq_list=2412 2437\nnetwork={\n ssid="HomeNet"\n psk="homepass99"\n}\n' >"$T/lab.conf"
+ip netns exec lab ip link set lo up
+ip netns exec lab wpa_supplicant -B -i wlan1 -D nl80211 -c "$T/lab.conf" -f "$T/lab.log" >/dev/null
+export -f dhcp_client
+ip netns exec lab bash -c 'dhcp_client wlan1' &
+in_home() { wpa_cli -p /run/wpa_supplicant -i wlan1 status | grep -q '^ssid=HomeNet' && ip netns exec lab iw dev wlan1 link | grep -q 'SSID: HomeNet'; }
+softap() { run timeout 60 ip netns exec lab provcli softap --join --service PROV_1234 --pop-file "$T/pop" "$@"; }
+outlet softap1
+check "this computer is in its own network" until_ok 20 in_home
+softap --service-key-file "$T/wrong-key" --ssid HomeNet --passphrase-file "$T/home-pass" --json
+expect "SoftAP: wrong service key" 4 "does not accept the service key"
+check "and back in its network" in_home
+softap --service-key-file "$T/key" --ssid HomeNet --passphrase-file "$T/wrong-pass" --json
+expect "SoftAP: wrong passphrase" 4 '"result":"passphrase-wrong"'
+softap --service-key-file "$T/key" --try <(printf 'HomeNest,homepass99\nHomeNet,incorrect\nHomeNet,homepass99\n') -v
+expect "SoftAP: absent network, wrong passphrase, then the right one" 0 "^connected to HomeNet, address 10.7.0.2"
+check "this computer is back in its network" in_home
+joined "SoftAP"
+no_outlet
+note "SoftAP"
 
-modprobe mac80211_hwsim radios=4
-ip netns add dev
-ip netns add home
-iw phy phy0 set netns name dev
-iw phy phy2 set netns name dev
-iw phy phy3 set netns name home
-access_point dev wlan0 PROV_1234 softap-key 192.168.4.1 1
-access_point home wlan3 HomeNet homepass99 10.7.0.1 6
-printf 'network={\n ssid="PROV_1234"\n psk="softap-key"\n scan_freq=2412\n}\n' >"$T/station.conf"
-wpa_supplicant -B -i wlan1 -D nl80211 -c "$T/station.conf" -f "$T/station.log" >/dev/null
-ip addr add 192.168.4.2/24 dev wlan1
-check "this end joins the SoftAP" until_ok 20 grep -q CTRL-EVENT-CONNECTED "$T/station.log"
+# an open SoftAP, security 2; somebody kills provcli in the middle
+outlet softap2
+ip netns exec lab timeout 60 provcli softap --join --service PROV_1234 --password-file <(sleep 30) --ssid a --open >"$T/killed" 2>&1 &
+killed=$!
+in_softap() { wpa_cli -p /run/wpa_supplicant -i wlan1 status | grep -q '^ssid=PROV_1234'; }
+check "this computer is in the outlet's network" until_ok 20 in_softap
+kill -9 "$(pgrep -o -x provcli -P "$(pgrep -P $killed -o || echo $killed)" || pgrep -o -x provcli)" 2>/dev/null
+check "provcli killed: back in its own network" until_ok 30 in_home
+run timeout 60 ip netns exec lab provcli softap --join --service PROV_1234 --password-file "$T/pop" --ssid HomeNet --passphrase-file "$T/home-pass" --json
+expect "open SoftAP, security 2: provisioned" 0 '"result":"connected","ssid":"HomeNet","ip4":"10.7.0.2'
+joined "open SoftAP"
+no_outlet
 
-softap() { P softap --service PROV_1234 --interface wlan1 --pop-file "$T/pop" "$@"; }
-device in dev 1 pop=abcd1234 listen=192.168.4.1:80 join="$TOP/tests/radio/join.sh"
-softap --ssid HomeNet --passphrase-file "$T/wrong-pass" --json
-expect "SoftAP: wrong passphrase, found out by the access point" 4 '"result":"passphrase-wrong"'
-softap --ssid HomeNest --passphrase-file "$T/home-pass" --json
-expect "SoftAP: no such network" 4 '"result":"network-not-found"'
-softap --ssid HomeNet --passphrase-file "$T/home-pass" --json
-expect "SoftAP: provisioned, the device joined the WPA2 network" 0 '"result":"connected","ssid":"HomeNet","ip4":"10.7.0.2"'
-check "the device reaches the network's other end" ip netns exec dev busybox ping -c 1 -W 2 10.7.0.1
-check "the access point sees the device" sh -c "ip netns exec home iw dev wlan3 station dump | grep -q Station"
-stop "$device"
-
-device 2 password=abcd1234 ble=hci0 join="$TOP/tests/radio/join.sh"
 wait "$nobody"
 status=$?
 cp "$T/nobody" "$T/stdout"
 : >"$T/stderr"
 expect "nobody of that name: said in time" 3 "NOBODY is not in the air"
-ble --password-file "$T/pop" --ssid HomeNet --passphrase-file "$T/home-pass" --json
-expect "BLE: provisioned, the device joined the WPA2 network" 0 '"result":"connected","ssid":"HomeNet","ip4":"10.7.0.2"'
-stop "$device"
 stop "$btvirt"
-[ "$TAP_BAD" -eq 0 ] || sed 's/^/# device: /' "$log" "$T/dev.log" "$T/home.log"
+note "end"
+[ "$TAP_BAD" -eq 0 ] || sed 's/^/# log: /' "$uart" "$T/dev.log" "$T/sta.log" "$T/lab.log" | tail -n 150
 finish

@@ -3,8 +3,10 @@
  * the air, "lab-main" with the passphrase "correct horse". Prints its port and what happens to it,
  * a line each.
  *
- *   provdev SECURITY [pop=…] [user=… password=…] [patch0] [delay=MS] [join=PROGRAM]
+ *   provdev SECURITY [pop=…] [user=… password=…] [patch0] [delay=MS]
  *           [listen=ADDRESS:PORT | ble=hciN | console] [name=PROV_1234]
+ *           [FAULT=N] with the Nth request: die, silent (and from then on), refuse (once), twice (the
+ *           answer before it again), garbage, short (half the answer); [endless | unfinished]: scans
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -12,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,10 +30,6 @@ struct air {
         bool set, applied;
         uint64_t applied_ms;
         unsigned delay_ms;
-        const char *join; /* the program that joins for real; NULL: the air above */
-        pid_t joiner;     /* 0: it is not running */
-        int joined;       /* its exit status */
-        int from;         /* its standard output: the address it got */
 };
 
 static uint64_t now_ms(void)
@@ -54,60 +51,6 @@ static int set_config(void *ctx, const struct prov_credentials *c)
         return 0;
 }
 
-/* The program gets network and passphrase as two lines. */
-static int start_join(struct air *a)
-{
-        int in[2], out[2];
-
-        if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
-                return PROV_INTERNAL_ERROR;
-        a->joined = -1;
-        a->joiner = fork();
-        if (a->joiner == 0) {
-                dup2(in[0], STDIN_FILENO);
-                dup2(out[1], STDOUT_FILENO);
-                execl(a->join, a->join, (char *)NULL);
-                _exit(127);
-        }
-        dprintf(in[1], "%.*s\n%.*s\n", (int)a->c.ssid_len, (const char *)a->c.ssid,
-                (int)a->c.passphrase_len, (const char *)a->c.passphrase);
-        close(in[0]), close(in[1]), close(out[1]);
-        a->from = out[0];
-        return 0;
-}
-
-/* 0: connected; 4: wrong passphrase; 3: no such network; not yet ended: connecting. */
-static void join_state(struct air *a, struct prov_wifi_state *s)
-{
-        int status;
-
-        if (a->joiner && waitpid(a->joiner, &status, WNOHANG) == a->joiner) {
-                a->joiner = 0;
-                a->joined = WIFEXITED(status) ? WEXITSTATUS(status) : 127;
-                printf("joined %d\n", a->joined);
-                if (a->joined != 0 && a->joined != 3 && a->joined != 4) {
-                        fprintf(stderr, "provdev: %s fails\n", a->join);
-                        exit(1);
-                }
-        }
-        if (a->joiner || a->joined < 0)
-                return;
-        s->sta_state = a->joined ? PROV_STA_FAILED : PROV_STA_CONNECTED;
-        s->has_reason = a->joined != 0;
-        s->reason = a->joined == 3 ? PROV_FAIL_NOT_FOUND : PROV_FAIL_AUTH;
-        if (a->joined == 0) {
-                static char ip[PROV_IP_TEXT];
-                const ssize_t n = ip[0] ? 0 : read(a->from, ip, sizeof ip - 1);
-
-                ip[n > 0 ? strcspn(ip, "\n") : strlen(ip)] = 0;
-                s->has_connected = true;
-                strcpy(s->ip4, ip);
-                s->auth = 3;
-                memcpy(s->ssid, a->c.ssid, s->ssid_len = a->c.ssid_len);
-                s->channel = 6;
-        }
-}
-
 static int apply(void *ctx)
 {
         struct air *a = ctx;
@@ -117,8 +60,6 @@ static int apply(void *ctx)
         a->applied = true;
         a->applied_ms = now_ms();
         puts("apply");
-        if (a->join)
-                return start_join(a);
         return 0;
 }
 
@@ -133,10 +74,6 @@ static void get_state(void *ctx, struct prov_wifi_state *s)
 
         puts("status");
         s->sta_state = PROV_STA_CONNECTING;
-        if (a->join && a->applied) {
-                join_state(a, s);
-                return;
-        }
         if (!a->applied || now_ms() - a->applied_ms < a->delay_ms)
                 return;
         s->sta_state = PROV_STA_FAILED;
@@ -159,6 +96,56 @@ static void get_state(void *ctx, struct prov_wifi_state *s)
         }
 }
 
+static volatile sig_atomic_t ended;
+
+/* --- faults --- */
+
+static struct {
+        const char *name;
+        unsigned at; /* 0: never */
+} faults[] = { { "die", 0 },   { "silent", 0 },  { "refuse", 0 },
+               { "twice", 0 }, { "garbage", 0 }, { "short", 0 } };
+enum { DIE, SILENT, REFUSE, TWICE, GARBAGE, SHORT };
+static bool endless, unfinished;
+
+long __real_prov_device_request(struct prov_device *d, const char *endpoint, const uint8_t *in,
+                                size_t n, uint8_t *out, size_t cap);
+long __wrap_prov_device_request(struct prov_device *d, const char *endpoint, const uint8_t *in,
+                                size_t n, uint8_t *out, size_t cap);
+
+/* What every transport calls, with what this device does wrong (the linker's --wrap). */
+long __wrap_prov_device_request(struct prov_device *d, const char *endpoint, const uint8_t *in,
+                                size_t n, uint8_t *out, size_t cap)
+{
+        static uint8_t before[PROV_MESSAGE_MAX];
+        static long before_len;
+        static unsigned count;
+        long len;
+
+        count++;
+        if (count == faults[DIE].at)
+                _exit(9);
+        if (faults[SILENT].at && count >= faults[SILENT].at) {
+                while (!ended)
+                        poll(NULL, 0, 50);
+                _exit(0);
+        }
+        if (count == faults[REFUSE].at)
+                return -E_REFUSED;
+        len = __real_prov_device_request(d, endpoint, in, n, out, cap);
+        if (len > 0 && count == faults[TWICE].at && before_len > 0) {
+                memcpy(out, before, (size_t)before_len);
+                return before_len;
+        }
+        if (len > 0) {
+                memcpy(before, out, (size_t)len);
+                before_len = len;
+        }
+        for (long i = 0; count == faults[GARBAGE].at && i < len; i++)
+                out[i] = (uint8_t)(out[i] * 73 + 41 * i + 7);
+        return count == faults[SHORT].at && len > 1 ? len / 2 : len;
+}
+
 static int scan_start(void *ctx, bool passive, uint32_t group, uint32_t period)
 {
         (void)ctx;
@@ -170,8 +157,8 @@ static int scan_start(void *ctx, bool passive, uint32_t group, uint32_t period)
 static void scan_status(void *ctx, bool *finished, uint32_t *count)
 {
         (void)ctx;
-        *finished = true;
-        *count = 6;
+        *finished = !unfinished;
+        *count = endless ? UINT32_MAX : 6;
 }
 
 static int scan_entry(void *ctx, uint32_t i, struct prov_ap *ap)
@@ -181,6 +168,8 @@ static int scan_entry(void *ctx, uint32_t i, struct prov_ap *ap)
         };
 
         (void)ctx;
+        if (endless)
+                i %= 6;
         if (i >= 6)
                 return PROV_INTERNAL_ERROR;
         *ap = (struct prov_ap){ .channel = 6,
@@ -248,10 +237,26 @@ static const char *value(const char *arg, const char *name)
         return !strncmp(arg, name, n) && arg[n] == '=' ? arg + n + 1 : NULL;
 }
 
+static bool take_fault(const char *arg)
+{
+        const char *v;
+
+        for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+                if ((v = value(arg, faults[i].name)) != NULL) {
+                        faults[i].at = (unsigned)atoi(v);
+                        return true;
+                }
+        endless |= !strcmp(arg, "endless");
+        unfinished |= !strcmp(arg, "unfinished");
+        return endless || unfinished;
+}
+
 static bool take(struct setup *s, const char *arg)
 {
         const char *v;
 
+        if (take_fault(arg))
+                return true;
         if ((v = value(arg, "pop")) != NULL) {
                 s->cfg.sec.pop = (const uint8_t *)v;
                 s->cfg.sec.pop_len = strlen(v);
@@ -267,8 +272,6 @@ static bool take(struct setup *s, const char *arg)
                 s->user = v;
         } else if ((v = value(arg, "password")) != NULL) {
                 s->password = v;
-        } else if ((v = value(arg, "join")) != NULL) {
-                s->air.join = v;
         } else if ((v = value(arg, "ble")) != NULL) {
                 s->ble = v;
         } else if ((v = value(arg, "name")) != NULL) {
@@ -293,8 +296,6 @@ static void security_2(struct setup *s)
         s->cfg.sec.salt_len = sizeof salt;
         s->cfg.sec.verifier = verifier;
 }
-
-static volatile sig_atomic_t ended;
 
 static void on_signal(int number)
 {

@@ -1,29 +1,32 @@
-/* port.h's provisioning on the `host` backend: the SoftAP's HTTP server, without the access point.
- */
+/* port.h's provisioning: the device's machine behind the SoftAP's HTTP server or behind BLE, joining
+ * through wifi.h. */
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "air.h"
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/strf.h"
 #include "loop.h"
+#include "prov_ble.h"
 #include "prov_httpd.h"
+#include "wifi.h"
 
-#define RUN_MS   100u /* libmicrohttpd's own timers */
-#define JOIN_MS  200u
-#define LEAVE_MS 1000u /* the client asks once more how it went, before the service ends */
+#define RUN_MS    100u   /* libmicrohttpd's own timers */
+#define TOLD_MS   1000u  /* the client asks once more how it went, before the service ends */
+#define UNTOLD_MS 30000u /* a client that does not ask any more (as wifi_provisioning's manager.c) */
+#define SCAN_MS   30000u /* the list of networks is there when somebody asks */
 
 static struct prov_device device;
-static struct prov_httpd *httpd;
-static struct air_network creds;
+static const struct wifi_backend *wifi;
+static struct prov_httpd *httpd; /* one of these two */
+static struct prov_ble *ble;
+static struct wifi_network creds;
 static bool set;
 static enum { WAITING, JOINING, FAILED, UP } progress;
 static enum port_wifi_reason reason;
 
-static void serve(int fd, short revents)
+static void serve_http(int fd, short revents)
 {
         (void)fd;
         (void)revents;
@@ -34,6 +37,20 @@ static void serve_timer(void)
 {
         prov_httpd_run(httpd);
         loop_timer(RUN_MS, serve_timer);
+}
+
+static void serve_ble(int fd, short revents)
+{
+        (void)fd;
+        (void)revents;
+        prov_ble_run(ble);
+}
+
+static void scan_now(void)
+{
+        if (progress == WAITING)
+                (void)wifi->scan();
+        loop_timer(SCAN_MS, scan_now);
 }
 
 static int take(char *to, size_t cap, const uint8_t *p, size_t n)
@@ -54,32 +71,41 @@ static int set_config(void *ctx, const struct prov_credentials *c)
             take(creds.ssid, sizeof creds.ssid, c->ssid, c->ssid_len) < 0 ||
             take(creds.passphrase, sizeof creds.passphrase, c->passphrase, c->passphrase_len) < 0)
                 return PROV_INTERNAL_ERROR;
+        creds.has_bssid = c->has_bssid;
+        memcpy(creds.bssid, c->bssid, sizeof creds.bssid);
+        creds.channel = c->channel;
         set = true;
         loop_post(LOOP_PROV, &ev);
         return 0;
 }
 
+static void stop(void);
+
 static void finish(void)
 {
-        const struct port_event ev = { .type = PORT_EV_PROV_DONE, .text = AIR_ADDRESS };
+        struct prov_wifi_state s = { 0 };
+        const struct port_event ev = { .type = PORT_EV_PROV_DONE, .text = s.ip4 };
 
-        port_prov_stop();
+        wifi->state(&s);
+        wifi_take_over();
+        stop();
         loop_post(LOOP_PROV, &ev);
 }
 
-static void join_now(void)
+static void told(int rc)
 {
-        int rc = air_join(creds.ssid, creds.passphrase);
-
-        if (rc == 0 && air_store(&creds) < 0)
+        if (rc == 0 && wifi_store(&creds) < 0) {
+                wifi->leave();
                 rc = PORT_WIFI_OTHER;
+        }
         progress = rc == 0 ? UP : FAILED;
         reason = (enum port_wifi_reason)rc;
         if (rc == 0) {
-                loop_timer(LEAVE_MS * 5, finish);
+                loop_timer(UNTOLD_MS, finish);
         } else {
                 const struct port_event ev = { .type = PORT_EV_PROV_FAILED, .wifi = reason };
 
+                loop_timer_stop(finish); /* it was up, and is lost */
                 loop_post(LOOP_PROV, &ev);
         }
 }
@@ -90,7 +116,8 @@ static int apply(void *ctx)
         if (!set || progress == JOINING || progress == UP)
                 return PROV_INTERNAL_ERROR;
         progress = JOINING;
-        loop_timer(JOIN_MS, join_now);
+        if (wifi_join(&creds, told) < 0)
+                told(PORT_WIFI_OTHER);
         return 0;
 }
 
@@ -107,45 +134,32 @@ static void get_state(void *ctx, struct prov_wifi_state *s)
         if (progress != UP)
                 return;
         s->has_connected = true;
-        strcpy(s->ip4, AIR_ADDRESS);
-        s->auth = *creds.passphrase ? 3 : 0;
+        wifi->state(s);
         s->ssid_len = strlen(creds.ssid);
         memcpy(s->ssid, creds.ssid, s->ssid_len);
-        s->channel = 1;
-        loop_timer(LEAVE_MS, finish); /* it knows */
+        loop_timer(TOLD_MS, finish);
 }
 
 static int scan_start(void *ctx, bool passive, uint32_t group, uint32_t period)
 {
         (void)ctx, (void)passive, (void)group, (void)period;
-        return 0;
+        return wifi->scan() < 0 ? PROV_INTERNAL_ERROR : 0;
 }
 
 static void scan_status(void *ctx, bool *finished, uint32_t *count)
 {
-        struct air_network n;
+        struct prov_ap ap;
 
         (void)ctx;
-        *finished = true;
-        for (*count = 0; *count < PROV_SCAN_ENTRIES_MAX && air_network(*count, &n); ++*count)
+        *finished = wifi->scanned();
+        for (*count = 0; *count < PROV_SCAN_ENTRIES_MAX && wifi->network(*count, &ap); ++*count)
                 ;
-        wipe(&n, sizeof n);
 }
 
 static int scan_entry(void *ctx, uint32_t i, struct prov_ap *ap)
 {
-        struct air_network n;
-
         (void)ctx;
-        if (!air_network(i, &n))
-                return PROV_INTERNAL_ERROR;
-        *ap = (struct prov_ap){ .channel = 1, .rssi = -42, .auth = *n.passphrase ? 3 : 0 };
-        ap->ssid_len = strlen(n.ssid);
-        memcpy(ap->ssid, n.ssid, ap->ssid_len);
-        memcpy(ap->bssid, "\x02\x00\x00\x00\x00", 5);
-        ap->bssid[5] = (uint8_t)i;
-        wipe(&n, sizeof n);
-        return 0;
+        return wifi->network(i, ap) ? 0 : PROV_INTERNAL_ERROR;
 }
 
 static int again(void *ctx)
@@ -174,22 +188,57 @@ static long no_endpoint(void *ctx, const char *endpoint, const uint8_t *in, size
 static const struct prov_device_ops ops = { set_config, apply, get_state, scan_start, scan_status,
                                             scan_entry, again, never,     no_endpoint };
 
-/* BOARD_SOFTAP: HOST:PORT to listen on; without it any port of 127.0.0.1. */
-static int listen_on(struct diag *d)
+static int split(const char *where, char *host, size_t cap, uint16_t *port)
 {
-        const char *where = getenv("BOARD_SOFTAP");
-        const char *colon = where ? strrchr(where, ':') : NULL;
-        char host[64] = "127.0.0.1";
-        unsigned long port = 0;
+        const char *colon = strrchr(where, ':');
 
-        if (colon) {
-                if ((size_t)(colon - where) >= sizeof host)
-                        return diag_set(d, E_RANGE, "%s: no address", where);
-                memcpy(host, where, (size_t)(colon - where));
-                host[colon - where] = 0;
-                port = strtoul(colon + 1, NULL, 10);
+        if (!colon || (size_t)(colon - where) >= cap)
+                return -E_SYNTAX;
+        memcpy(host, where, (size_t)(colon - where));
+        host[colon - where] = 0;
+        *port = (uint16_t)strtoul(colon + 1, NULL, 10);
+        return 0;
+}
+
+static int start_softap(const struct port_prov *cfg, struct diag *d)
+{
+        const char *where = NULL;
+        char host[64], line[128];
+        uint16_t port;
+        int rc = wifi->ap_start(cfg->service_name, cfg->service_key, &where);
+
+        if (rc < 0)
+                return diag_set(d, -rc, "the access point does not start: %s", err_text(rc));
+        if ((rc = split(where, host, sizeof host, &port)) < 0)
+                rc = diag_set(d, -rc, "BOARD_SOFTAP: ADDRESS:PORT, not %s", where);
+        else
+                rc = prov_httpd_start(&device, host, port, &httpd, d);
+        if (rc < 0) {
+                wifi->ap_stop();
+                return rc;
         }
-        return prov_httpd_start(&device, host, (uint16_t)port, &httpd, d);
+        loop_watch(prov_httpd_fd(httpd), POLLIN, serve_http);
+        loop_timer(RUN_MS, serve_timer);
+        strf(line, sizeof line, "provisioning of %s on port %u", cfg->service_name,
+             (unsigned)prov_httpd_port(httpd));
+        port_log(PORT_INFO, line);
+        return 0;
+}
+
+/* BOARD_BLE: the controller, hci0; without it the first that can do LE. */
+static int start_ble(const struct port_prov *cfg, struct diag *d)
+{
+        const struct prov_ble_setup setup = { .adapter = getenv("BOARD_BLE"),
+                                              .name = cfg->service_name };
+        char line[128];
+        const int rc = prov_ble_start(&device, &setup, &ble, d);
+
+        if (rc < 0)
+                return rc;
+        loop_watch(prov_ble_fd(ble), POLLIN, serve_ble);
+        strf(line, sizeof line, "provisioning of %s over Bluetooth LE", cfg->service_name);
+        port_log(PORT_INFO, line);
+        return 0;
 }
 
 int port_prov_start(const struct port_prov *cfg)
@@ -202,40 +251,51 @@ int port_prov_start(const struct port_prov *cfg)
                                                  .verifier = cfg->verifier },
                                         .ops = &ops };
         struct diag d = { 0 };
-        char line[128];
         int rc;
 
         port_prov_stop();
-        if (cfg->transport != PORT_PROV_SOFTAP)
-                return -E_UNSUPPORTED;
+        if (!(wifi = wifi_backend()))
+                return -E_LINK;
         if ((rc = prov_device_init(&device, &c)) < 0)
                 return rc;
-        if ((rc = listen_on(&d)) < 0) {
+        rc = cfg->transport == PORT_PROV_BLE ? start_ble(cfg, &d) : start_softap(cfg, &d);
+        if (rc < 0) {
                 port_log(PORT_ERROR, diag_text(&d));
                 prov_device_free(&device);
                 return rc;
         }
         progress = WAITING;
         set = false;
-        loop_watch(prov_httpd_fd(httpd), POLLIN, serve);
-        loop_timer(RUN_MS, serve_timer);
-        strf(line, sizeof line, "provisioning of %s on port %u", cfg->service_name,
-             (unsigned)prov_httpd_port(httpd));
-        port_log(PORT_INFO, line);
+        scan_now();
         return 0;
+}
+
+/* The service ends; what it has joined stays. */
+static void stop(void)
+{
+        loop_timer_stop(serve_timer);
+        loop_timer_stop(scan_now);
+        loop_timer_stop(finish);
+        wipe(&creds, sizeof creds);
+        if (httpd) {
+                loop_unwatch(prov_httpd_fd(httpd));
+                prov_httpd_stop(httpd);
+                wifi->ap_stop();
+        }
+        if (ble) {
+                loop_unwatch(prov_ble_fd(ble));
+                prov_ble_stop(ble);
+        }
+        if (httpd || ble)
+                prov_device_free(&device);
+        httpd = NULL;
+        ble = NULL;
 }
 
 void port_prov_stop(void)
 {
+        if (httpd || ble)
+                port_wifi_leave();
+        stop();
         loop_drop(LOOP_PROV);
-        loop_timer_stop(serve_timer);
-        loop_timer_stop(join_now);
-        loop_timer_stop(finish);
-        wipe(&creds, sizeof creds);
-        if (!httpd)
-                return;
-        loop_unwatch(prov_httpd_fd(httpd));
-        prov_httpd_stop(httpd);
-        httpd = NULL;
-        prov_device_free(&device);
 }
