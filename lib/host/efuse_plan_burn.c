@@ -26,6 +26,47 @@ static bool is_secret(const struct efuse_chip *c, const struct efuse_field *f)
                f->block != 0;
 }
 
+/* What bit number b of WR_DIS (or RD_DIS) protects, by name. */
+static size_t protected_names(const struct efuse_chip *c, bool write, unsigned b, char *out,
+                              size_t cap)
+{
+        size_t n = 0;
+
+        *out = 0;
+        for (size_t k = 0; k < c->field_count && n < cap; k++) {
+                const struct efuse_field *f = &c->fields[k];
+
+                /* of a block with a name of its own only that */
+                if ((write ? f->write_protect : f->read_protect) != b ||
+                    (f->block != 0 && (f->kind != EFUSE_BYTES || f->bit != 0 || f->len < 192)))
+                        continue;
+                n += (size_t)snprintf(out + n, cap - n, "%s%.*s", n ? ", " : "", EFUSE_SHOWN(f));
+        }
+        for (size_t i = 0; i < c->block_count && n == 0; i++)
+                if ((write ? c->blocks[i].write_protect : c->blocks[i].read_protect) == b)
+                        n = (size_t)snprintf(out, cap, "%.*s", EFUSE_SHOWN(&c->blocks[i]));
+        return n;
+}
+
+/* "write protection: KEY_PURPOSE_0", a line for each bit. */
+static void show_mask(const struct shower *s, const struct efuse_field *f, bool write)
+{
+        uint8_t bits[4] = { 0 };
+        char names[400];
+        char text[480];
+
+        efuse_bits_get(s->p->want[f->block], f->bit, f->len, bits);
+        for (unsigned b = 0; b < f->len; b++) {
+                if (!(bits[b / 8] >> b % 8 & 1))
+                        continue;
+                if (!protected_names(s->p->chip, write, b, names, sizeof names))
+                        snprintf(names, sizeof names, "bit %u, which has no name", b);
+                snprintf(text, sizeof text, "%s protection for ever: %s", write ? "write" : "read",
+                         names);
+                s->line(s->ctx, text);
+        }
+}
+
 static void show_field(const struct shower *s, const struct efuse_field *f)
 {
         struct efuse_text now;
@@ -34,6 +75,10 @@ static void show_field(const struct shower *s, const struct efuse_field *f)
 
         if (!efuse_plan_touches(s->p, f))
                 return;
+        if (f == efuse_field(s->p->chip, "WR_DIS") || f == efuse_field(s->p->chip, "RD_DIS")) {
+                show_mask(s, f, f == efuse_field(s->p->chip, "WR_DIS"));
+                return;
+        }
         efuse_text_get(&s->now, f, &now);
         efuse_text_get(&s->then, f, &then);
         if (is_secret(s->p->chip, f) && !s->secrets)
