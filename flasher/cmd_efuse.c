@@ -178,7 +178,7 @@ static int cut(struct line *l, int argc, char **argv)
 
 /* --- burning --- */
 
-static void show_line(void *ctx, const char *text)
+void efuse_show_change(void *ctx, const char *text)
 {
         struct json_writer w = { .out = stdout };
 
@@ -195,12 +195,11 @@ static void show_line(void *ctx, const char *text)
         putchar('\n');
 }
 
-/* The word BURN from a terminal, or --yes. */
-static int confirm(void)
+int efuse_confirm(bool agreed)
 {
         char answer[16];
 
-        if (yes)
+        if (agreed)
                 return 0;
         if (!isatty(STDIN_FILENO)) {
                 tool_error("nothing was burnt: say --yes, or work at a terminal");
@@ -266,10 +265,10 @@ static int burn(struct efuse_plan *p, struct efuse_dev *dev, bool secrets)
         }
         say("%s of %s:", dry_run ? "would burn into the eFuses" : "to be burnt into the eFuses",
             efuse_dev_name(dev));
-        efuse_plan_show(p, secrets, show_line, NULL);
+        efuse_plan_show(p, secrets, efuse_show_change, NULL);
         if (dry_run)
                 return STATUS_DONE;
-        if ((status = confirm()) != 0)
+        if ((status = efuse_confirm(yes)) != 0)
                 return status;
         if (efuse_plan_burn(p, &d) < 0)
                 return fail("efuse", &d);

@@ -173,6 +173,7 @@ COMMAND(encrypt);
 COMMAND(decrypt);
 COMMAND(generate_flash_key);
 COMMAND(efuse);
+COMMAND(secure_plan);
 #undef COMMAND
 
 #endif

@@ -67,6 +67,7 @@ static const struct command commands[] = {
         ROW("generate-flash-key|generate-flash-encryption-key", generate_flash_key, "FILE",
             "make a key for flash encryption", 1, 1),
         ROW("efuse", efuse, "COMMAND [ARGUMENTS] [COMMAND ...]", "read and burn eFuses", 1, -1),
+        ROW("secure-plan", secure_plan, "PROFILE", "secure a unit as a profile says", 1, 1),
         ROW("monitor", monitor, "", "show what the board prints", 0, 0),
         ROW("line", line, "JOB", "a production line: many boards, each with its identity", 1, 1),
         ROW("ledger", ledger,

@@ -400,6 +400,8 @@ static void hear(struct board *b)
                         b->cfg.input(b->cfg.boot_ctx, b, buf, n);
                 if (b->chip.efuse_changed)
                         keep_efuses(b);
+                if (b->chip.fuses.powerless)
+                        board_power_off(b);
                 if (b->state == BOARD_LOADER && sim_chip_fuse(&b->chip, b->cfg.type->no_download))
                         b->state = BOARD_DEAD; /* the ROM hears no more, until it is reset */
                 b->now = now;

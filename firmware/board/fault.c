@@ -65,6 +65,7 @@ static void clear(struct board *b)
                 *lanes[i] = (struct sim_pipe){ .count = lanes[i]->count };
         b->line.max_rate = 0;
         b->flash.cut_at = 0;
+        b->chip.fuses.cut = 0;
         memset(&b->server.refusal, 0, sizeof b->server.refusal);
 }
 
@@ -88,6 +89,8 @@ int board_fault(struct board *b, const char *spec, struct diag *d)
                 b->line.max_rate = (uint32_t)v[0];
         } else if (!strcmp(name, "power") && n == 1) {
                 b->flash.cut_at = b->flash.operations + (v[0] ? (uint64_t)v[0] : 1);
+        } else if (!strcmp(name, "burn-power") && n == 1) {
+                b->chip.fuses.cut = v[0] ? (uint32_t)v[0] : 1;
         } else if (!strcmp(name, "nak") && n >= 1 && v[0] >= 1 && v[0] <= 255 && v[1] <= 255) {
                 b->server.refusal = (struct romldr_refusal){ .error = (uint8_t)v[0],
                                                              .op = (uint8_t)v[1],
@@ -98,7 +101,8 @@ int board_fault(struct board *b, const char *spec, struct diag *d)
                 return diag_set(d, E_SYNTAX,
                                 "fault '%s' is not known; drop=N garble=N drop-at=N garble-at=N "
                                 "silence[=N] cut=N (rx- before them: towards the board), "
-                                "nak=ERROR[/OP[/AFTER[/COUNT]]], power=N, max-rate=BAUD, none",
+                                "nak=ERROR[/OP[/AFTER[/COUNT]]], power=N, burn-power=N, "
+                                "max-rate=BAUD, none",
                                 spec);
         }
         return 0;

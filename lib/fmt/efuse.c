@@ -138,6 +138,27 @@ bool efuse_read_protected(const struct efuse_chip *c, const uint8_t *image, unsi
         return bit < 32 && efuse_value(c, image, "RD_DIS") >> bit & 1;
 }
 
+void efuse_hide(const struct efuse_chip *c, uint8_t *image)
+{
+        const uint32_t hidden = efuse_value(c, image, "RD_DIS");
+
+        for (unsigned i = 0; i < c->block_count && hidden; i++) {
+                uint8_t *data = image + c->blocks[i].read;
+
+                if (c->blocks[i].read_protect < 32 && hidden >> c->blocks[i].read_protect & 1)
+                        memset(data, 0, 4u * c->blocks[i].words);
+        }
+        for (size_t k = 0; k < c->field_count && hidden; k++) {
+                const struct efuse_field *f = &c->fields[k];
+                uint8_t *data = image + c->blocks[f->block].read;
+
+                if (f->read_protect >= 32 || !(hidden >> f->read_protect & 1))
+                        continue;
+                for (unsigned b = f->bit; b < (unsigned)f->bit + f->len; b++)
+                        data[b / 8] &= (uint8_t) ~(1u << b % 8);
+        }
+}
+
 int efuse_key_find(const struct efuse_chip *c, const uint8_t *image, unsigned id, unsigned from)
 {
         for (unsigned i = from; i < c->block_count; i++)

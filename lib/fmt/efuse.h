@@ -138,6 +138,9 @@ void efuse_bits_or(uint8_t *data, unsigned bit, unsigned len, const uint8_t *in)
 bool efuse_write_protected(const struct efuse_chip *c, const uint8_t *image, unsigned bit);
 bool efuse_read_protected(const struct efuse_chip *c, const uint8_t *image, unsigned bit);
 
+/* Clear in image what read protection hides. */
+void efuse_hide(const struct efuse_chip *c, uint8_t *image);
+
 /*
  * The next key block, from index on, whose purpose is id: its index in c->blocks, or -1. from 0
  * finds the first. The ESP32 has no purposes: always -1.

@@ -29,7 +29,10 @@ void efuse_model_init(struct efuse_model *m, const struct efuse_chip *chip, uint
                         efuse_34_encode(block_data(m, i), m->cells[i]);
                 else
                         memcpy(m->cells[i], block_data(m, i), block_len(m, i));
-                efuse_rs_encode(m->cells[i], m->check[i]);
+                /* of a block in error nobody knows its check bytes: those of what completes it fit
+                 */
+                if (!efuse_errors(chip, image, i).fail)
+                        efuse_rs_encode(m->cells[i], m->check[i]);
         }
 }
 
@@ -40,40 +43,21 @@ static void clear_field(const struct efuse_field *f, uint8_t *data)
                 data[b / 8] &= (uint8_t) ~(1u << b % 8);
 }
 
-/* Clear in data (of block i) what its read protection hides. */
-static void hide(const struct efuse_model *m, unsigned i, uint8_t *data)
-{
-        const struct efuse_chip *c = m->chip;
-
-        if (efuse_read_protected(c, m->image, c->blocks[i].read_protect)) {
-                memset(data, 0, block_len(m, i));
-                return;
-        }
-        for (size_t k = 0; k < c->field_count; k++)
-                if (c->fields[k].block == i && c->fields[k].read_protect != EFUSE_NO &&
-                    efuse_read_protected(c, m->image, c->fields[k].read_protect))
-                        clear_field(&c->fields[k], data);
-}
-
 uint32_t efuse_model_read(const struct efuse_model *m, uint32_t offset)
 {
-        for (unsigned i = 0; i < m->chip->block_count; i++) {
-                const struct efuse_block *b = &m->chip->blocks[i];
-                uint8_t data[EFUSE_DATA_MAX];
+        uint8_t seen[EFUSE_IMAGE_MAX];
+        uint32_t word;
 
-                if (offset < b->read || offset - b->read >= block_len(m, i))
-                        continue;
-                memcpy(data, m->image + b->read, block_len(m, i));
-                hide(m, i, data);
-                return le32_get(data + (offset - b->read));
-        }
-        return le32_get(m->image + offset);
+        memcpy(seen, m->image, m->chip->size);
+        efuse_hide(m->chip, seen);
+        word = le32_get(seen + offset);
+        wipe(seen, sizeof seen);
+        return word;
 }
 
 void efuse_model_forget(struct efuse_model *m)
 {
-        for (unsigned i = m->chip->block_count; i-- > 0;)
-                hide(m, i, block_data(m, i));
+        efuse_hide(m->chip, m->image);
 }
 
 /*
@@ -131,6 +115,21 @@ void efuse_model_latch(struct efuse_model *m)
                         judge_rs(m, i);
         }
         m->due = 0;
+        m->powerless = false;
+}
+
+/* Every second of the bits that are set. */
+static void halve(uint8_t *bits, size_t n)
+{
+        bool keep = true;
+
+        for (size_t b = 0; b < 8 * n; b++) {
+                if (!(bits[b / 8] >> b % 8 & 1))
+                        continue;
+                if (!keep)
+                        bits[b / 8] &= (uint8_t) ~(1u << b % 8);
+                keep = !keep;
+        }
 }
 
 /* Burn data into block i, as far as WR_DIS lets it. */
@@ -138,6 +137,7 @@ static void burn(struct efuse_model *m, unsigned i, const uint8_t *data, const u
 {
         const struct efuse_chip *c = m->chip;
         uint8_t bits[EFUSE_DATA_MAX] = { 0 };
+        uint8_t code[EFUSE_RS_CHECK] = { 0 };
 
         if (efuse_write_protected(c, m->image, c->blocks[i].write_protect))
                 return;
@@ -146,10 +146,16 @@ static void burn(struct efuse_model *m, unsigned i, const uint8_t *data, const u
                 if (c->fields[k].block == 0 && c->fields[k].write_protect != EFUSE_NO &&
                     efuse_write_protected(c, m->image, c->fields[k].write_protect))
                         clear_field(&c->fields[k], bits);
+        if (check)
+                memcpy(code, check, sizeof code);
+        if (m->powerless) {
+                halve(bits, sizeof bits);
+                halve(code, sizeof code);
+        }
         for (size_t k = 0; k < sizeof bits; k++)
                 m->cells[i][k] |= bits[k];
-        for (size_t k = 0; k < EFUSE_RS_CHECK && check; k++)
-                m->check[i][k] |= check[k];
+        for (size_t k = 0; k < sizeof code; k++)
+                m->check[i][k] |= code[k];
         m->due |= (uint16_t)(1u << i);
 }
 
@@ -169,14 +175,18 @@ static void command(struct efuse_model *m, uint32_t value)
         const uint32_t conf = le32_get(m->image + m->chip->conf) & 0xffff;
         const unsigned block = value >> 2 & 15;
 
+        if (m->powerless)
+                return;
         if (value & EFUSE_CMD_READ && conf == EFUSE_CONF_READ) {
                 efuse_model_latch(m);
         } else if (value & EFUSE_CMD_PGM && conf == EFUSE_CONF_WRITE) {
+                m->powerless = m->cut && --m->cut == 0;
                 if (is_v1(m))
                         burn_all(m);
                 else if (block < m->chip->block_count)
                         burn(m, block, m->image, m->image + EFUSE_CHECK);
                 m->burnt = true;
+                m->burns++;
         }
 }
 

@@ -17,6 +17,10 @@ struct efuse_model {
         const struct efuse_chip *chip;
         uint8_t *image; /* the registers as efuse_get reads them, chip->size bytes; borrowed */
         bool burnt;     /* set by a burn; cleared by whoever cares */
+        uint32_t burns; /* how many there were */
+        uint32_t cut; /* at this burn from now on (from 1) the power goes, half of it done; 0: none
+                       */
+        bool powerless; /* it went: no command is heard until a latch */
         /* private: */
         uint16_t due;                                /* blocks whose coding is not judged yet */
         uint8_t cells[EFUSE_BLOCKS][EFUSE_DATA_MAX]; /* what is burnt; 3/4 coding: still coded */

@@ -134,9 +134,8 @@ int efuse_dev_read(struct efuse_dev *dev, struct diag *d)
         return rc;
 }
 
-int efuse_dev_digest(const struct efuse_dev *dev, uint8_t out[32])
+int efuse_image_digest(const struct efuse_chip *c, const uint8_t *image, uint8_t out[32])
 {
-        const struct efuse_chip *c = dev->chip;
         struct crypt_sha256 h;
         int rc = crypt_sha256_init(&h);
 
@@ -144,11 +143,15 @@ int efuse_dev_digest(const struct efuse_dev *dev, uint8_t out[32])
                 return rc;
         rc = crypt_sha256_update(&h, c->name, strlen(c->name) + 1);
         for (unsigned i = 0; i < c->block_count && rc == 0; i++)
-                rc = crypt_sha256_update(&h, dev->image + c->blocks[i].read,
-                                         4u * c->blocks[i].words);
+                rc = crypt_sha256_update(&h, image + c->blocks[i].read, 4u * c->blocks[i].words);
         if (rc < 0)
                 crypt_sha256_free(&h);
         return rc < 0 ? rc : crypt_sha256_finish(&h, out);
+}
+
+int efuse_dev_digest(const struct efuse_dev *dev, uint8_t out[32])
+{
+        return efuse_image_digest(dev->chip, dev->image, out);
 }
 
 /* --- burning --- */
@@ -256,10 +259,7 @@ static void close_chip(struct efuse_dev *dev, const uint8_t *data)
 
         efuse_bits_or(dev->image + dev->chip->blocks[0].read, 0, 32u * dev->chip->blocks[0].words,
                       data);
-        for (unsigned i = 0; i < dev->chip->block_count; i++)
-                if (efuse_read_protected(dev->chip, dev->image, dev->chip->blocks[i].read_protect))
-                        memset(dev->image + dev->chip->blocks[i].read, 0,
-                               4u * dev->chip->blocks[i].words);
+        efuse_hide(dev->chip, dev->image);
         dev->closed = true;
         dev->confirmed = dev->loader && loader_resync(dev->loader) == 0 &&
                          loader_security(dev->loader, &s, NULL) == 0 &&

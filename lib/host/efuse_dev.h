@@ -68,5 +68,6 @@ int efuse_dev_burn(struct efuse_dev *dev, unsigned i, const uint8_t *data, bool 
  * keeps to see later whether fuses have changed. 0 or -E_NOMEM.
  */
 int efuse_dev_digest(const struct efuse_dev *dev, uint8_t out[32]);
+int efuse_image_digest(const struct efuse_chip *c, const uint8_t *image, uint8_t out[32]);
 
 #endif

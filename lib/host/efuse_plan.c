@@ -531,6 +531,18 @@ static int settle_plain(struct efuse_plan *p, unsigned i, struct diag *d)
         return 0;
 }
 
+/*
+ * A burn that was cut off leaves a part of its bits and a code that does not fit: burnt once more
+ * with all of its bits the block is whole.
+ */
+static bool is_half_burnt(const struct efuse_plan *p, unsigned i)
+{
+        const struct efuse_errors e = efuse_errors(p->chip, efuse_plan_image(p), i);
+
+        return i && (e.fail || e.count) &&
+               efuse_within(efuse_plan_now(p, i), p->want[i], 4u * p->chip->blocks[i].words);
+}
+
 static int settle_34(struct efuse_plan *p, unsigned i, struct diag *d)
 {
         for (size_t k = 0; k < 24; k += 6) {
@@ -560,6 +572,9 @@ static int settle_block(struct efuse_plan *p, unsigned i, struct diag *d)
         if (coding == EFUSE_PLAIN)
                 for (size_t k = 0; k < n; k++)
                         p->want[i][k] &= (uint8_t)~efuse_plan_now(p, i)[k];
+        if (is_half_burnt(p, i) && coding != EFUSE_PLAIN &&
+            !bytes_all(p->want[i], sizeof p->want[i], 0))
+                return check_protection(p, b->name, b->write_protect, b->read_protect, d);
         if (efuse_within(p->want[i], efuse_plan_now(p, i), n)) {
                 memset(p->want[i], 0, n);
                 return 0;

@@ -100,6 +100,9 @@ void efuse_plan_show(const struct efuse_plan *p, bool secrets,
  */
 int efuse_plan_burn(struct efuse_plan *p, struct diag *d);
 
+/* efuse_dev_digest as it will be behind the burn: for whoever has to know before a chip closes. */
+int efuse_plan_digest(const struct efuse_plan *p, uint8_t out[32]);
+
 /* The blocks that the last burn wrote, a bit each. */
 unsigned efuse_plan_blocks(const struct efuse_plan *p);
 

@@ -76,8 +76,8 @@ struct sim_chip {
         uint32_t clkdiv;
         bool download; /* strapped so at the last reset */
         struct sim_inflate inflate;
+        struct efuse_model fuses; /* works on efuse; its cut and powerless are anybody's */
         /* private: */
-        struct efuse_model fuses; /* works on efuse */
         uint8_t *ram;
         size_t ram_size;
         struct sim_word regs[SIM_REGS];
