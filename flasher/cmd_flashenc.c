@@ -48,32 +48,10 @@ static int pick_cipher(bool *esp32)
 
 static int load_cipher(struct flashenc *e)
 {
-        struct blob file = { 0 };
-        uint8_t key[FLASHENC_KEY_MAX];
-        struct diag d = { 0 };
         bool esp32 = false;
-        int status = pick_cipher(&esp32);
-        int len, rc;
+        const int status = pick_cipher(&esp32);
 
-        if (status != 0)
-                return status;
-        note_open_file(key_path);
-        if (file_load(key_path, FILE_LIMIT_KEY, &file, &d) < 0)
-                return fail(NULL, &d);
-        len = flashenc_key(file.data, file.len, key);
-        if (len < 0 || (esp32 && len != 32))
-                rc = diag_set(&d, E_KEY, "%zu bytes; a key of this scheme has %s", file.len,
-                              esp32 ? "32 (or 16, 24)" : "32 or 64");
-        else
-                rc = esp32 ? flashenc_init_esp32(e, key, (uint8_t)conf)
-                           : flashenc_init_xts(e, key, (size_t)len);
-        if (rc == -E_KEY && !d.code)
-                diag_set(&d, E_KEY,
-                         "both halves of the key are equal, which breaks the "
-                         "encryption: make one with generate-flash-key");
-        wipe(key, sizeof key);
-        blob_free_secret(&file);
-        return rc < 0 ? fail(key_path, &d) : 0;
+        return status ? status : flash_cipher(key_path, esp32, (uint8_t)conf, e);
 }
 
 /* The ESP32 writes whole blocks: what is missing to the last one is random. */

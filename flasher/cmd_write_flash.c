@@ -20,6 +20,8 @@ const struct opt write_flash_options[] = {
         { 0, "flash-size", OPT_STR, &job.flash_size, "SIZE",
           "patch the bootloader: 4MB, ..., detect or keep" },
         { 0, "encrypt", OPT_FLAG, &job.encrypt, NULL, "the chip encrypts while it writes" },
+        { 0, "flash-key", OPT_STR, &job.flash_key, "FILE",
+          "encrypt here with this key what flash encryption covers" },
         { 0, "pre-encrypted", OPT_FLAG, &job.pre_encrypted, NULL,
           "the files are encrypted already (flasher encrypt)" },
         { 0, "force", OPT_FLAG, &job.force, NULL,
@@ -67,6 +69,8 @@ int cmd_write_flash(int argc, char **argv)
         if (argc % 2)
                 return usage_error(
                         "addresses and files come in pairs: 0x1000 bootloader.bin 0x10000 app.bin");
+        if (!!job.flash_key + job.pre_encrypted + job.encrypt > 1)
+                return usage_error("--encrypt, --flash-key and --pre-encrypted exclude each other");
         if (job.plain && compress)
                 compress = false;
         for (int i = 0; i < argc && status == 0; i += 2) {

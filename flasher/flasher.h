@@ -78,7 +78,8 @@ struct job_file {
         struct blob data;
         struct blob old;
         bool has_old;
-        bool encrypted;
+        bool encrypted; /* by the chip, while it writes */
+        bool raw;       /* goes to a partition that flash encryption does not cover (guard_all) */
 };
 
 struct job {
@@ -90,6 +91,7 @@ struct job {
                 trust_old, dry_run;
         bool skip_bounds;
         bool pre_encrypted;         /* the files are ciphertext, where the chip decrypts */
+        const char *flash_key;      /* they become that here, with the key in this file */
         const struct ptable *table; /* of the device, where it is known; borrowed */
 };
 

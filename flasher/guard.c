@@ -115,11 +115,10 @@ static bool looks_plain(const struct blob *b)
 
 static int check_encryption(const struct guard *gd, struct job_file *f, struct diag *d)
 {
-        const bool raw = is_raw(entry_of(gd, f));
-
-        if (raw)
+        f->raw = is_raw(entry_of(gd, f));
+        if (f->raw)
                 f->encrypted = false;
-        if (gd->job->force || raw || f->encrypted)
+        if (gd->job->force || f->raw || f->encrypted || gd->job->flash_key)
                 return 0;
         if (gd->job->pre_encrypted)
                 return looks_plain(&f->data)

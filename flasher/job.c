@@ -8,6 +8,7 @@
 #include "base/flash.h"
 #include "flasher.h"
 #include "fmt/espimg.h"
+#include "sigkeys.h"
 #include "host/ihex.h"
 #include "host/progress.h"
 
@@ -125,6 +126,41 @@ static int attach(struct job *j, struct loader *l, struct diag *d)
         return loader_flash_attach(l, size, d);
 }
 
+/* What the chip's flash encryption would make of the files, each at its place. 0 or an exit status.
+ */
+static int encrypt_files(struct job *j, const struct chip *c)
+{
+        struct flashenc e;
+        struct diag d = { 0 };
+        int status = flash_cipher(j->flash_key, c->image_id == 0, FLASHENC_CONF_ALL, &e);
+
+        if (status != 0)
+                return status;
+        for (size_t i = 0; i < j->n && status == 0; i++) {
+                struct job_file *f = &j->files[i];
+                const size_t n =
+                        (f->data.len + FLASHENC_BLOCK - 1) / FLASHENC_BLOCK * FLASHENC_BLOCK;
+                uint8_t *grown = f->raw ? f->data.data : realloc(f->data.data, n + 1);
+
+                if (!grown) {
+                        diag_set(&d, E_NOMEM, "out of memory");
+                        status = fail(NULL, &d);
+                        break;
+                }
+                f->data.data = grown;
+                if (f->raw)
+                        continue;
+                memset(grown + f->data.len, 0xFF, n - f->data.len);
+                f->data.len = n;
+                if (flashenc_encrypt(&e, f->offset, grown, n) < 0) {
+                        diag_set(&d, E_RANGE, "cannot be encrypted at 0x%x", f->offset);
+                        status = fail(f->path, &d);
+                }
+        }
+        flashenc_free(&e);
+        return status;
+}
+
 static int make_plan(struct job *j, struct flash_plan **plan, struct diag *d)
 {
         struct flash_options opt = { .plain = j->plain,
@@ -204,6 +240,8 @@ int job_run(struct job *j, struct loader *l)
         for (size_t i = 0; i < j->n; i++)
                 if ((rc = job_patch(j, loader_chip(l), &j->files[i], loader_flash_size(l))) != 0)
                         return rc;
+        if (j->flash_key && (rc = encrypt_files(j, loader_chip(l))) != 0)
+                return rc;
         if ((rc = make_plan(j, &plan, &d)) < 0)
                 return fail(NULL, &d);
         if (j->dry_run) {

@@ -6,6 +6,7 @@
 
 #include <openssl/evp.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "host/ca.h"
 #include "host/passphrase.h"
@@ -65,4 +66,30 @@ int check_output(const char *output, const char *const inputs[], size_t n)
                 if (inputs[i] && output && same_file(output, inputs[i]))
                         return usage_error("--output: %s is an input of this command", inputs[i]);
         return 0;
+}
+
+int flash_cipher(const char *path, bool esp32, uint8_t conf, struct flashenc *e)
+{
+        struct blob file = { 0 };
+        uint8_t key[FLASHENC_KEY_MAX];
+        struct diag d = { 0 };
+        int len, rc;
+
+        note_open_file(path);
+        if (file_load(path, FILE_LIMIT_KEY, &file, &d) < 0)
+                return fail(NULL, &d);
+        len = flashenc_key(file.data, file.len, key);
+        if (len < 0 || (esp32 && len != 32))
+                rc = diag_set(&d, E_KEY, "%zu bytes; a key of this scheme has %s", file.len,
+                              esp32 ? "32 (or 16, 24)" : "32 or 64");
+        else
+                rc = esp32 ? flashenc_init_esp32(e, key, conf)
+                           : flashenc_init_xts(e, key, (size_t)len);
+        if (rc == -E_KEY && !d.code)
+                diag_set(&d, E_KEY,
+                         "both halves of the key are equal, which breaks the "
+                         "encryption: make one with generate-flash-key");
+        wipe(key, sizeof key);
+        blob_free_secret(&file);
+        return rc < 0 ? fail(path, &d) : 0;
 }

@@ -5,6 +5,7 @@
 #include <openssl/types.h>
 
 #include "flasher.h"
+#include "fmt/flashenc.h"
 #include "host/secboot_sign.h"
 
 /* Options of every command that takes private keys. */
@@ -23,6 +24,10 @@ int signing_key(const char *path_or_uri, EVP_PKEY **out);
 
 /* Only the public half is needed: a public or private key in a file, or one in a token. */
 int public_key(const char *path_or_uri, EVP_PKEY **out);
+
+/* The cipher of a flash encryption key's file. conf: of the ESP32. 0 or an exit status;
+ * flashenc_free. */
+int flash_cipher(const char *path, bool esp32, uint8_t conf, struct flashenc *e);
 
 /* A secret file that group or others may read is worth a line. */
 void note_open_file(const char *path);

@@ -226,7 +226,14 @@ run flasher --port "$port" write-flash --pre-encrypted 0x8000 "$T/table.enc" 0xf
 expect "flasher: ciphertext is written" 0
 run flasher --port "$port" write-flash --pre-encrypted 0x0 "$T/boot.enc"
 expect "flasher: ciphertext below 0x8000 cannot be judged" 4 'below 0x8000'
-check "unless somebody says so" flasher --port "$port" write-flash --pre-encrypted --force 0x0 "$T/boot.enc"
+check "with the key in hand it is judged, and encrypted on the way" flasher --port "$port" --json write-flash --flash-key "$T/flash.key" \
+        0x0 "$T/boot2.bin" 0x8000 "$FW/partition-table.bin" 0xf000 "$FW/ota_data_initial.bin" 0x20000 "$T/app2.bin"
+if grep -q '"unchanged":3,' "$T/check.out"; then pass "to the same bytes as before"; else fail "to the same bytes as before" "$(cat "$T/check.out")"; fi
+run flasher --port "$port" write-flash --flash-key "$T/flash.key" 0x0 "$FW/bootloader.bin"
+expect "an unsigned bootloader is not" 4 'not signed by a key that the chip trusts'
+run flasher --port "$port" write-flash --flash-key "$T/flash.key" --encrypt 0x0 "$T/boot2.bin"
+expect "one way of encrypting is enough" 2 'exclude each other'
+check "ciphertext by force" flasher --port "$port" write-flash --pre-encrypted --force 0x0 "$T/boot.enc"
 says "the board boots ciphertext" 'Hello world'
 off
 if grep -aq 'Hello world' "$T/flash"; then fail "the disk holds ciphertext"; else pass "the disk holds ciphertext"; fi

@@ -16,7 +16,7 @@ expect "from a bare board to an updated outlet" 0 '^Done\. Everything is in'
 cp "$T/stderr" "$T/words"
 said() { if grep -qE -- "$2" "$T/stdout" "$T/words"; then pass "$1"; else fail "$1" "$(tail -5 "$T/stdout")"; fi; }
 said "a plain factory image was refused" 'plain.bin: is a plain NVS image, but the table has a partition for NVS keys'
-said "an app that is no ciphertext too" 'outlet.bin: is not encrypted'
+said "NVS keys that are another image's too" 'fctry.bin: is encrypted with other keys'
 said "identity from encrypted factory data" 'identity: SO-000001, from fctry/mfg_ns'
 said "the self-test has read NVS and fctry" 'FCTRY-SELFTEST v1 PASS.* nvs=ok fctry=ok cert=ok'
 if [ "$(grep -c 'update: refused: the signature is not good' "$T/stdout")" = 2 ]; then pass "unsigned and foreign updates were refused"; else

@@ -189,6 +189,25 @@ static void room_and_faults(void **state)
         bench_free(&bench);
 }
 
+static int cipher(int kind, const uint8_t *key, struct flashenc *e)
+{
+        return kind == 0 ? flashenc_init_esp32(e, key, FLASHENC_CONF_ALL)
+                         : flashenc_init_xts(e, key, kind == 1 ? 32 : 64);
+}
+
+/* What a chip with another key reads at 0x30. */
+static void with_another_key(int kind, uint8_t back[1024])
+{
+        static const uint8_t key[64] = { 9, 9, 9, [63] = 7 };
+        struct flashenc e;
+        struct flashenc_flash v;
+
+        assert_int_equal(cipher(kind, key, &e), 0);
+        flashenc_flash_init(&v, &bench.flash, &e);
+        assert_int_equal(flash_read(&v.flash, 0x30, back, 1024), 0);
+        flashenc_free(&e);
+}
+
 static void view_of_ciphertext(void **state)
 {
         static const uint8_t key[64] = { 1, 2, 3, 4, 5, 6, 7, 8, [63] = 9 };
@@ -204,10 +223,7 @@ static void view_of_ciphertext(void **state)
                         (struct flash){ bench_read, bench_write, bench_erase, &bench, REGION };
                 bench.reads_left = UINT32_MAX;
                 memset(bench.bytes, 0xFF, sizeof bench.bytes);
-                assert_int_equal(kind == 0   ? flashenc_init_esp32(&e, key, 15)
-                                 : kind == 1 ? flashenc_init_xts(&e, key, 32)
-                                             : flashenc_init_xts(&e, key, 64),
-                                 0);
+                assert_int_equal(cipher(kind, key, &e), 0);
                 flashenc_flash_init(&v, &bench.flash, &e);
                 assert_int_equal(flash_write(&v.flash, 0x30, plain, 900), -E_RANGE);
                 assert_int_equal(flash_write(&v.flash, 0x31, plain, 16), -E_RANGE);
@@ -218,6 +234,14 @@ static void view_of_ciphertext(void **state)
                                 assert_int_equal(flash_read(&v.flash, 0x30 + at, back, n), 0);
                                 assert_memory_equal(back, plain + at, n);
                         }
+                /* copied to another place, or read with another key, it means nothing */
+                memcpy(bench.bytes + 0x2030, bench.bytes + 0x30, sizeof plain);
+                assert_int_equal(flash_read(&v.flash, 0x2030, back, sizeof plain), 0);
+                for (size_t i = 0; i < sizeof plain; i += FLASHENC_BLOCK)
+                        assert_memory_not_equal(back + i, plain + i, FLASHENC_BLOCK);
+                with_another_key(kind, back);
+                for (size_t i = 0; i < sizeof plain; i += FLASHENC_BLOCK)
+                        assert_memory_not_equal(back + i, plain + i, FLASHENC_BLOCK);
                 assert_int_equal(flash_read(&v.flash, REGION - 3, back, 4), -E_RANGE);
                 assert_int_equal(flash_read(&v.flash, REGION - 3, back, 3), 0);
                 assert_int_equal(flash_erase(&v.flash, 0, SECBOOT_SECTOR), 0);

@@ -79,22 +79,18 @@ printf '%s\n' "endpoint,data,string,$HOST:$MQTT_PORT" pop,file,string,pop >>mfg_
 show flasher generate-flash-key flash.key
 show nvsgen generate-key --keyfile nvs_keys.bin --outdir .
 show nvsgen encrypt mfg_config.csv fctry.bin --partition-table partitions.csv --partition fctry --inputkey keys/nvs_keys.bin
-encrypt() { show flasher --chip esp32c3 encrypt --key flash.key --address "$1" --output "$3" "$2"; }
-encrypt 0x0 bootloader.bin bootloader.enc
-encrypt 0x8000 partition-table.bin partition-table.enc
-encrypt 0xf000 "$built/firmware/ota_data_initial.bin" otadata.enc
-encrypt 0x12000 keys/nvs_keys.bin nvs_keys.enc
-encrypt 0x20000 outlet.bin outlet.enc
 
 step "A bare board, and its flash: what is wrong is found before a byte is written"
 printf 'home\tcorrect horse\n' >air # the networks that are on the air for it
 BOARD_AIR=$out/air vboard --flash flash.bin --efuse efuse.bin --control board.ctl --rfc2217 127.0.0.1:0 --daemon --json >board.json
 port=$(sed -n 's/.*"rfc2217":"\([^"]*\)".*/\1/p' board.json)
 show nvsgen generate mfg_config.csv plain.bin --partition-table partitions.csv --partition fctry
-refused flasher -p "$port" write --table partitions.csv --pre-encrypted fctry=plain.bin
-refused flasher -p "$port" write --table partitions.csv --pre-encrypted ota_0=outlet.bin
-show flasher -p "$port" write --table partitions.csv --pre-encrypted bootloader=bootloader.enc \
-        partition-table=partition-table.enc otadata=otadata.enc nvs_keys=nvs_keys.enc ota_0=outlet.enc fctry=fctry.bin
+refused flasher -p "$port" write --table partitions.csv --flash-key flash.key fctry=plain.bin
+show nvsgen generate-key --keyfile stranger.bin --outdir .
+refused flasher -p "$port" write --table partitions.csv --flash-key flash.key nvs_keys=keys/stranger.bin fctry=fctry.bin
+show flasher -p "$port" write --table partitions.csv --flash-key flash.key bootloader=bootloader.bin \
+        partition-table=partition-table.bin otadata="$built/firmware/ota_data_initial.bin" \
+        nvs_keys=keys/nvs_keys.bin ota_0=outlet.bin fctry=fctry.bin
 
 step "Its eFuses: flash encryption first, then secure boot"
 show flasher -p "$port" efuse --yes burn-key BLOCK_KEY0 flash.key XTS_AES_128_KEY \
