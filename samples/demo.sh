@@ -17,6 +17,7 @@ monitor=
 stop_demo() {
         [ -z "$monitor" ] || kill "$monitor" 2>/dev/null || :
         if [ -S "$out/board.ctl" ]; then vboard ctl "$out/board.ctl" quit >/dev/null 2>&1 || :; fi
+        if [ -S "$out/line/board0.ctl" ]; then vboard ctl "$out/line/board0.ctl" quit >/dev/null 2>&1 || :; fi
         if [ -d "$out/cloud/run" ]; then "$top/samples/cloud/down" "$out/cloud" >/dev/null || :; fi
 }
 trap 'stop_demo' EXIT

@@ -134,4 +134,5 @@ batch "a key each" "" --keygen
 one_image
 memory
 bash tests/bench/flasher.sh
+bash tests/bench/line.sh
 . tests/bench/certgen.sh

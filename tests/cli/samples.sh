@@ -14,6 +14,9 @@ demo() {
         expect "demo: a damaged image is refused" 0 '^  \| .*refused: the image is damaged'
         expect "demo: the update is valid" 0 '^  \| .*version 1\.1\.0 is valid'
         check "demo: the shadow has the last word" sh -c "grep '^{' '$T/stdout' | tail -1 | grep -q '\"output\":true.*\"fw_version\":\"1.1.0\"'"
+        check "demo: the line has made four units" test "$(grep -cE '^[1-4]: PASS SO-00100[1-4] ' "$T/stdout")" = 4
+        check "demo: with four labels" test "$(find "$T/demo/line/labels" -name 'SO-00100[1-4].png' -size +0 | wc -l)" = 4
+        expect "demo: and a yield" 0 '^yield +100\.0 %'
         if ps -eo args | grep -F "$T/demo" | grep -qv grep; then fail "demo: nothing is left running" "$(ps -eo args | grep -F "$T/demo")"; else pass "demo: nothing is left running"; fi
 }
 missing=
