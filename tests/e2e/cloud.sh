@@ -228,6 +228,10 @@ for i in 1 2 3 4; do # updates while it is killed again and again: what was acce
 done
 [ "$i" = 4 ] && [ "$now" -ge "$last" ] && pass "what was accepted is there after SIGKILL, four times"
 if [ "$(version)" -gt "$was" ]; then pass "versions go up"; else fail "versions go up" "$was $(version)"; fi
+rm "$C/cloud.conf" # as if the first up had been killed before it was done
+run up --mqtt-port 0 --thing dev-1 "$C"
+expect "up knows where what runs is to be found" 0 "^broker   runs already: mqtts://127.0.0.1:$MQTT_PORT"
+if [ "$REST_PORT" = "$(sed -n 's/REST_PORT=//p' "$C/cloud.env")" ]; then pass "all of it"; else fail "all of it" "$(cat "$C/cloud.env")"; fi
 kill -KILL "$(cat "$C/run/broker.pid")" "$(cat "$C/run/update.pid")"
 run up "$C"
 expect "up after broker and update server were killed" 0 'broker   started'
