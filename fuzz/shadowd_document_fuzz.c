@@ -1,11 +1,12 @@
 /*
  * Any bytes as requests to one shadow. Input: requests, a 0xFF between them; the first byte of each
- * is its kind ('g' get, 'd' delete, anything else an update). Properties:
+ * is its kind ('g' get, 'd' delete, 't' a topic, anything else an update). Properties:
  * - every answer is JSON for another parser (cJSON), and says the code that the reply has
  * - the state is never larger than the limit, nor deeper; versions go up by one
  * - a refusal changes nothing
  * - what the delta says, once it is reported, leaves no delta
  * - what is stored loads as the same
+ * - a topic's thing may be called so, and is what stands in the topic
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -95,6 +96,20 @@ static void check_delta(const struct document *d, const char *delta)
         free(text);
 }
 
+static void check_topic(const char *p, size_t n)
+{
+        static const char prefix[] = "$aws/things/";
+        char thing[DOCUMENT_THING_MAX + 1];
+        char *text = strndup(p, n);
+        const char *rest = document_thing_in(text, prefix, thing);
+
+        if (rest)
+                must(document_thing_ok(thing) && (*rest == 0 || *rest == '/') &&
+                     strncmp(text + sizeof prefix - 1, thing, strlen(thing)) == 0 &&
+                     rest == text + sizeof prefix - 1 + strlen(thing));
+        free(text);
+}
+
 static void one(struct document *d, const char *p, size_t n)
 {
         const int64_t version = d->version;
@@ -136,7 +151,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
                 const uint8_t *end = memchr(p, 0xFF, n);
                 const size_t len = end ? (size_t)(end - p) : n;
 
-                one(&d, (const char *)p, len);
+                if (*p == 't')
+                        check_topic((const char *)p + 1, len - 1);
+                else
+                        one(&d, (const char *)p, len);
                 n -= len + (end != NULL);
                 p += len + (end != NULL);
         }

@@ -468,6 +468,41 @@ static void test_names(void **state)
         assert_false(document_thing_ok("\xc3\xa9"));
 }
 
+static void test_addresses(void **state)
+{
+        static const struct {
+                const char *text, *thing, *rest;
+        } rows[] = {
+                { "/things/a/shadow", "a", "/shadow" },
+                { "/things/SO-000001", "SO-000001", "" },
+                { "/things/a//", "a", "//" },
+                { "/things//shadow", NULL, NULL },
+                { "/things/", NULL, NULL },
+                { "/thing", NULL, NULL },
+                { "", NULL, NULL },
+                { "/things/a b/shadow", NULL, NULL },
+                { "/things/../shadow", NULL, NULL },
+                { "/things/+/shadow", NULL, NULL },
+        };
+        char out[DOCUMENT_THING_MAX + 1];
+        char text[DOCUMENT_THING_MAX + 16] = "/things/";
+
+        (void)state;
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                const char *rest = document_thing_in(rows[i].text, "/things/", out);
+
+                assert_int_equal(rest != NULL, rows[i].thing != NULL);
+                if (!rest)
+                        continue;
+                assert_string_equal(out, rows[i].thing);
+                assert_string_equal(rest, rows[i].rest);
+        }
+        memset(text + 8, 'x', DOCUMENT_THING_MAX); /* the longest, and one more */
+        assert_non_null(document_thing_in(text, "/things/", out));
+        text[8 + DOCUMENT_THING_MAX] = 'x';
+        assert_null(document_thing_in(text, "/things/", out));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -481,6 +516,7 @@ int main(void)
                 cmocka_unit_test(test_delete),
                 cmocka_unit_test(test_disk),
                 cmocka_unit_test(test_names),
+                cmocka_unit_test(test_addresses),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,22 +59,12 @@ static void publish(void *ctx, const char *thing, const char *end, const char *t
 /* $aws/things/THING/shadow/VERB: the thing into out; false: it is something else. */
 static bool read_topic(const char *topic, char out[DOCUMENT_THING_MAX + 1], enum verb *verb)
 {
-        const char *end;
-        size_t n;
+        const char *end = document_thing_in(topic, PREFIX, out);
 
-        if (strncmp(topic, PREFIX, sizeof PREFIX - 1) != 0)
-                return false;
-        topic += sizeof PREFIX - 1;
-        end = strchr(topic, '/');
-        n = end ? (size_t)(end - topic) : 0;
-        if (!n || n > DOCUMENT_THING_MAX)
-                return false;
-        memcpy(out, topic, n);
-        out[n] = 0;
-        for (size_t i = 0; i < REQUESTS; i++)
+        for (size_t i = 0; end && i < REQUESTS; i++)
                 if (strcmp(end, requests[i].end) == 0) {
                         *verb = requests[i].verb;
-                        return document_thing_ok(out);
+                        return true;
                 }
         return false;
 }

@@ -600,3 +600,20 @@ bool document_thing_ok(const char *name)
                strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_-") ==
                        n;
 }
+
+const char *document_thing_in(const char *text, const char *prefix,
+                              char out[DOCUMENT_THING_MAX + 1])
+{
+        const size_t skip = strlen(prefix);
+        size_t n;
+
+        if (strncmp(text, prefix, skip) != 0)
+                return NULL;
+        text += skip;
+        n = strcspn(text, "/");
+        if (n > DOCUMENT_THING_MAX)
+                return NULL;
+        memcpy(out, text, n);
+        out[n] = 0;
+        return document_thing_ok(out) ? text + n : NULL;
+}

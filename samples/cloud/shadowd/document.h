@@ -69,4 +69,9 @@ void document_free(struct document *d);
 /* May a thing be called so? 1 … 128 of a-z A-Z 0-9 : _ - (AWS IoT API Reference, thingName). */
 bool document_thing_ok(const char *name);
 
+/* The thing in a topic or path: text is prefix, a name that may be one, and the rest, which is
+ * returned (borrowed from text). NULL: it is something else. */
+const char *document_thing_in(const char *text, const char *prefix,
+                              char out[DOCUMENT_THING_MAX + 1]);
+
 #endif

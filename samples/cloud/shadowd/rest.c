@@ -142,20 +142,9 @@ static enum MHD_Result reply_send(struct MHD_Connection *c, const struct documen
 /* /things/THING/shadow: the thing into out. */
 static bool read_path(const char *path, char out[DOCUMENT_THING_MAX + 1])
 {
-        static const char begin[] = "/things/";
-        const char *end;
-        size_t n;
+        const char *end = document_thing_in(path, "/things/", out);
 
-        if (strncmp(path, begin, sizeof begin - 1) != 0)
-                return false;
-        path += sizeof begin - 1;
-        end = strchr(path, '/');
-        n = end ? (size_t)(end - path) : 0;
-        if (!n || n > DOCUMENT_THING_MAX || strcmp(end, "/shadow") != 0)
-                return false;
-        memcpy(out, path, n);
-        out[n] = 0;
-        return document_thing_ok(out);
+        return end && strcmp(end, "/shadow") == 0;
 }
 
 static bool read_method(const char *method, enum verb *verb)
