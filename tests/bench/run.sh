@@ -136,3 +136,4 @@ memory
 bash tests/bench/flasher.sh
 bash tests/bench/line.sh
 . tests/bench/certgen.sh
+. tests/bench/provcli.sh

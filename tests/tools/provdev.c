@@ -27,7 +27,7 @@
 
 struct air {
         struct prov_credentials c;
-        bool set, applied;
+        bool set, applied, told;
         uint64_t applied_ms;
         unsigned delay_ms;
 };
@@ -58,6 +58,7 @@ static int apply(void *ctx)
         if (!a->set || a->applied)
                 return PROV_INTERNAL_ERROR;
         a->applied = true;
+        a->told = false;
         a->applied_ms = now_ms();
         puts("apply");
         return 0;
@@ -76,6 +77,10 @@ static void get_state(void *ctx, struct prov_wifi_state *s)
         s->sta_state = PROV_STA_CONNECTING;
         if (!a->applied || now_ms() - a->applied_ms < a->delay_ms)
                 return;
+        if (!a->told)
+                printf("told %u ms after it was known\n",
+                       (unsigned)(now_ms() - a->applied_ms) - a->delay_ms);
+        a->told = true;
         s->sta_state = PROV_STA_FAILED;
         if (!is(a->c.ssid, a->c.ssid_len, "lab-main")) {
                 s->has_reason = true;
@@ -122,7 +127,7 @@ long __wrap_prov_device_request(struct prov_device *d, const char *endpoint, con
         static unsigned count;
         long len;
 
-        count++;
+        printf("request %u %s\n", ++count, endpoint);
         if (count == faults[DIE].at)
                 _exit(9);
         if (faults[SILENT].at && count >= faults[SILENT].at) {
