@@ -1,7 +1,7 @@
 /*
- * Lines of wpa_supplicant's SCAN_RESULTS, events and STATUS with what the air put into them: nothing
- * is read past its end, a network that is accepted has a name of at most 32 bytes, and the name
- * written again as printf_encode does gives the same network.
+ * Lines of wpa_supplicant's SCAN_RESULTS, events and STATUS with what the air put into them:
+ * nothing is read past its end, a network that is accepted has a name of at most 32 bytes, and the
+ * name written again as printf_encode does gives the same network.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -16,8 +16,9 @@ static void again(const struct wpa_bss *b)
 {
         char line[64 + 4 * WPA_SSID_MAX];
         struct wpa_bss c;
-        int n = snprintf(line, sizeof line, "%02x:%02x:%02x:%02x:%02x:%02x\t2412\t%d\t[ESS]\t", b->bssid[0],
-                         b->bssid[1], b->bssid[2], b->bssid[3], b->bssid[4], b->bssid[5], (int)b->rssi);
+        int n = snprintf(line, sizeof line, "%02x:%02x:%02x:%02x:%02x:%02x\t2412\t%d\t[ESS]\t",
+                         b->bssid[0], b->bssid[1], b->bssid[2], b->bssid[3], b->bssid[4],
+                         b->bssid[5], (int)b->rssi);
 
         for (size_t i = 0; i < b->ssid_len; i++)
                 n += snprintf(line + n, sizeof line - (size_t)n, "\\x%02x", b->ssid[i]);

@@ -60,7 +60,8 @@ int unit_add(struct unit_list *l, const struct unit *u, struct diag *d)
 {
         /* twice the room at each power of two */
         if ((l->count & (l->count - 1)) == 0) {
-                struct unit *grown = realloc(l->units, (l->count ? 2 * l->count : 1) * sizeof *grown);
+                struct unit *grown =
+                        realloc(l->units, (l->count ? 2 * l->count : 1) * sizeof *grown);
 
                 if (!grown)
                         return diag_set(d, E_NOMEM, "out of memory");
@@ -243,8 +244,9 @@ int units_from_ledger(struct unit_list *l, struct ledger *ledger, const char *ba
 
         if (n < 0)
                 return (int)n;
-        return l->count ? 0
-                        : diag_set(d, E_NOTFOUND, "%s: no unit has passed yet", ledger_name(ledger));
+        return l->count
+                       ? 0
+                       : diag_set(d, E_NOTFOUND, "%s: no unit has passed yet", ledger_name(ledger));
 }
 
 /* --- results --- */

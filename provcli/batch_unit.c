@@ -154,8 +154,8 @@ static const struct kind *kind_of(const struct unit *u, struct diag *d)
         for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
                 if (!strcasecmp(kinds[i].name, name))
                         return &kinds[i];
-        diag_set(d, E_UNSUPPORTED, "transport %s is not known here; http, softap, ble and console are",
-                 name);
+        diag_set(d, E_UNSUPPORTED,
+                 "transport %s is not known here; http, softap, ble and console are", name);
         return NULL;
 }
 
@@ -198,10 +198,10 @@ static int converse(struct unit *u, struct prov_session *s, const struct batch_o
 
         if (!own && !o->ssid)
                 return diag_set(d, E_USAGE, "no network: --ssid, or a column ssid");
-        rc = key || own ? credentials_set(&c, own ? u->text[COL_SSID] : o->ssid,
-                                          (const uint8_t *)(key ? key : ""), key ? strlen(key) : 0,
-                                          d)
-                        : credentials_set(&c, o->ssid, o->passphrase, o->passphrase_len, d);
+        rc = key || own
+                     ? credentials_set(&c, own ? u->text[COL_SSID] : o->ssid,
+                                       (const uint8_t *)(key ? key : ""), key ? strlen(key) : 0, d)
+                     : credentials_set(&c, o->ssid, o->passphrase, o->passphrase_len, d);
         if (rc < 0)
                 return rc;
         printable(c.ssid, c.ssid_len, u->ssid);

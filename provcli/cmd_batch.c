@@ -26,10 +26,12 @@ static int64_t jobs = 4, more_tries = 1, min_rssi;
 
 const struct opt batch_options_table[] = {
         { 0, "ssid", OPT_STR, &ssid, "SSID", "the network of rows that name none", 0 },
-        { 0, "passphrase-file", OPT_STR, &passphrase_file, "FILE", "its passphrase from a file", 0 },
+        { 0, "passphrase-file", OPT_STR, &passphrase_file, "FILE", "its passphrase from a file",
+          0 },
         { 0, "open", OPT_FLAG, &open_network, NULL, "it has no passphrase", 0 },
         { 'j', "jobs", OPT_INT, &jobs, "N", "devices at a time (default 4)", 0 },
-        { 0, "retries", OPT_INT, &more_tries, "N", "more tries with a silent device (default 1)", 0 },
+        { 0, "retries", OPT_INT, &more_tries, "N", "more tries with a silent device (default 1)",
+          0 },
         { 0, "min-rssi", OPT_INT, &min_rssi, "DBM",
           "a device that hears its network weaker fails, and is not provisioned", 0 },
         { 0, "no-scan", OPT_FLAG, &no_scan, NULL, "do not ask how strong it hears the network", 0 },
@@ -181,7 +183,7 @@ static int load_passphrase(struct batch *b, struct blob *pass, struct diag *d)
 
 static int load_units(struct batch *b, const char *devices, struct diag *d)
 {
-        const struct ledger_config cfg = { .url = ledger_url, .station = "provcli", .operator = "" };
+        const struct ledger_config cfg = { .url = ledger_url, .station = "provcli", .operator= "" };
         int rc = 0;
 
         if (ledger_url)
@@ -256,10 +258,9 @@ int run_batch(int argc, char **argv)
                 result_file = name;
         }
         b.file = result_file;
-        b.o = (struct batch_options){ .ssid = ssid,
-                                      .min_rssi = min_rssi,
-                                      .more_tries = more_tries,
-                                      .no_scan = no_scan };
+        b.o = (struct batch_options){
+                .ssid = ssid, .min_rssi = min_rssi, .more_tries = more_tries, .no_scan = no_scan
+        };
         if ((rc = lock = lock_list(devices ? devices : prov_folder, &d)) >= 0 &&
             (rc = load_passphrase(&b, &pass, &d)) == 0 && (rc = load_units(&b, devices, &d)) == 0)
                 rc = work(&b, &d);

@@ -49,7 +49,7 @@ int run_networks(int argc, char **argv)
 {
         static struct prov_ap aps[NETWORKS_MAX];
         const struct prov_scan_options o = { passive, (uint32_t)group, (uint32_t)period_ms, 0,
-                                              (unsigned)scan_wait_s * 1000 };
+                                             (unsigned)scan_wait_s * 1000 };
         struct device dev;
         struct diag d = { 0 };
         long n;

@@ -133,11 +133,11 @@ static unsigned wait_ms(void)
 
 static int http_link(struct device *dev, struct diag *d)
 {
-        const struct prov_http_config cfg = {
-                .host = opts.host ? opts.host : SOFTAP_HOST,
-                .interface = dev->softap ? softap_interface(dev->softap) : opts.interface,
-                .timeout_ms = wait_ms()
-        };
+        const struct prov_http_config cfg = { .host = opts.host ? opts.host : SOFTAP_HOST,
+                                              .interface = dev->softap
+                                                                   ? softap_interface(dev->softap)
+                                                                   : opts.interface,
+                                              .timeout_ms = wait_ms() };
 
         if (opts.verbose)
                 tool_error("device at %s", cfg.host);
@@ -205,7 +205,7 @@ static const struct transport {
         int (*open)(struct device *dev, struct diag *d);
 } transports[] = {
         { "softap", softap_link }, { "http", http_link },       { "httpd", http_link },
-        { "ble", ble_link },     { "console", console_link },
+        { "ble", ble_link },       { "console", console_link },
 };
 
 static const struct transport *transport(const char *name)

@@ -51,8 +51,8 @@ static const struct opt global[] = {
 };
 
 static const struct command commands[] = {
-        { "softap", "", "provision a device through its SoftAP",
-          provision_options, 0, 0, run_softap, NULL },
+        { "softap", "", "provision a device through its SoftAP", provision_options, 0, 0,
+          run_softap, NULL },
         { "ble", "", "provision the device of --service over Bluetooth LE", provision_options, 0, 0,
           run_ble, NULL },
         { "console", "", "provision the device on --port (securities 0 and 1)", provision_options,

@@ -19,7 +19,7 @@ struct prov_options {
         const char *service_key;      /* of the SoftAP that is joined */
         const char *service_key_file; /* the same from a file */
         const char *adapter;          /* hciN; NULL: the first */
-        const char *port;    /* serial console */
+        const char *port;             /* serial console */
         const char *pop;
         const char *pop_file;
         const char *username;
@@ -28,7 +28,7 @@ struct prov_options {
         const char *qr;   /* file with the payload of a label, "-" for standard input */
         int64_t security; /* -1: as the device says */
         int64_t timeout_s;
-        int64_t baud; /* of the serial console */
+        int64_t baud;   /* of the serial console */
         int64_t wait_s; /* for an answer; 0: the transport's own time-out */
         bool join;      /* the device's SoftAP, and leave it afterwards */
         bool insecure, json, verbose, quiet;

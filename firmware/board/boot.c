@@ -144,7 +144,8 @@ static int launch(struct boot *o, int program)
 {
         int uart[2] = { -1, -1 };
         int bus[2] = { -1, -1 };
-        static const char *const radio[] = { "BOARD_AIR", "BOARD_SOFTAP", "BOARD_WIFI", "BOARD_BLE" };
+        static const char *const radio[] = { "BOARD_AIR", "BOARD_SOFTAP", "BOARD_WIFI",
+                                             "BOARD_BLE" };
         char *env[3 + sizeof radio / sizeof radio[0]] = { (char *)"PATH=/usr/bin:/bin",
                                                           (char *)"LANG=C.UTF-8" };
         unsigned n = 2;

@@ -17,11 +17,12 @@
 #define SCAN_MS_DEFAULT    15000u
 #define TIMEOUT_MS_DEFAULT 20000u
 #define CONNECT_MS         10000u
-#define CONNECT_TRIES      2 /* the first packets of a connection get lost now and then */
+#define RECONNECT_MS       5000u /* a device that is still there advertises again at once */
+#define CONNECT_TRIES      2     /* the first packets of a connection get lost now and then */
 /*
- * The kernel keeps a link for two seconds after its last channel was closed. A channel that is opened
- * in that time gets the old link, which is dead if the device is; kernel 6.1 then even crashes when
- * that channel is closed (hci_chan_del of a freed link).
+ * The kernel keeps a link for two seconds after its last channel was closed. A channel that is
+ * opened in that time gets the old link, which is dead if the device is; kernel 6.1 then even
+ * crashes when that channel is closed (hci_chan_del of a freed link).
  */
 #define LINGER_MS 2600u
 
@@ -33,7 +34,7 @@ struct ble_link {
         bool by_uuid;
         struct ble_found device;
         struct prov_gatt_client gatt;
-        int fd; /* -1: not connected */
+        int fd;             /* -1: not connected */
         uint64_t closed_at; /* 0: there was no link yet */
         unsigned timeout_ms;
 };
@@ -110,7 +111,8 @@ static int join(struct ble_link *l, struct diag *d)
         for (int i = l->closed_at ? 1 : 0; l->fd < 0 && i < CONNECT_TRIES; i++) {
                 memset(&last, 0, sizeof last);
                 let_linger(l);
-                l->fd = ble_connect(l->ble, &l->device, CONNECT_MS, &last);
+                l->fd = ble_connect(l->ble, &l->device, l->closed_at ? RECONNECT_MS : CONNECT_MS,
+                                    &last);
         }
         if (l->fd < 0) {
                 if (d && !d->code)

@@ -160,8 +160,8 @@ static void wait_parent(int fd, int parent)
 static void live(const struct softap_way *way, const struct softap_config *cfg, int fd, int parent)
 {
         struct softap_job j = { .cfg = cfg,
-                                .deadline = softap_now() + (cfg->timeout_ms ? cfg->timeout_ms
-                                                                            : JOIN_MS_DEFAULT),
+                                .deadline = softap_now() +
+                                            (cfg->timeout_ms ? cfg->timeout_ms : JOIN_MS_DEFAULT),
                                 .added = -1 };
         struct diag d = { 0 };
         int rc;

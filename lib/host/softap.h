@@ -3,8 +3,8 @@
  * wpa_supplicant's control socket; afterwards the network that was there before is back.
  *
  * A process of its own joins and leaves: it watches its parent, so that the network comes back also
- * when the parent is killed or crashes. Nothing is written to a configuration: what even that process
- * cannot undo (it is killed too), is gone with the daemon's next start.
+ * when the parent is killed or crashes. Nothing is written to a configuration: what even that
+ * process cannot undo (it is killed too), is gone with the daemon's next start.
  */
 #ifndef HOST_SOFTAP_H
 #define HOST_SOFTAP_H
@@ -23,8 +23,8 @@ struct softap_config {
         const char *ssid;      /* 1 to 32 bytes */
         const uint8_t *key;    /* its passphrase, 8 to 63 bytes; len 0: the network is open */
         size_t key_len;
-        const char *via;    /* "nm" or "wpa"; NULL: nm where it has the interface, else wpa */
-        const char *target; /* "192.168.4.1[:PORT]": joined is who has an address in its subnet */
+        const char *via;     /* "nm" or "wpa"; NULL: nm where it has the interface, else wpa */
+        const char *target;  /* "192.168.4.1[:PORT]": joined is who has an address in its subnet */
         unsigned timeout_ms; /* of joining; 0: 30 s */
 };
 
@@ -32,8 +32,8 @@ struct softap;
 
 /*
  * Joins. *out is returned: softap_leave. cfg is borrowed during the call. -E_NOTFOUND: no wireless
- * interface, or neither daemon serves it; -E_USAGE: which of several interfaces?; -E_TIMEOUT: no such
- * network in the air, or no address; -E_VERIFY: the key is refused; -E_PERM.
+ * interface, or neither daemon serves it; -E_USAGE: which of several interfaces?; -E_TIMEOUT: no
+ * such network in the air, or no address; -E_VERIFY: the key is refused; -E_PERM.
  */
 int softap_join(const struct softap_config *cfg, struct softap **out, struct diag *d);
 

@@ -13,8 +13,8 @@ struct softap_job {
         uint64_t deadline;               /* of joining, milliseconds of the monotonic clock */
         /* what was before */
         struct wpa_ctrl *wpa;
-        int added;                          /* the network's number there; -1: none */
-        int enabled[SOFTAP_NETWORKS_MAX];   /* numbers of those that were */
+        int added;                        /* the network's number there; -1: none */
+        int enabled[SOFTAP_NETWORKS_MAX]; /* numbers of those that were */
         size_t enabled_count;
         bool was_connected, was_off;
         char uuid[64], name[64]; /* of NetworkManager: the connection before, and ours */

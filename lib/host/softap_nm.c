@@ -19,8 +19,9 @@ extern char **environ;
 #define KEY_FD 3 /* where nmcli finds the key: /dev/fd/3 */
 
 /*
- * Runs nmcli with these words (NULL-terminated), key_fd (or -1) as its descriptor 3. What it prints,
- * also its complaint, comes to out with a NUL, without the last line's end. Its exit status, or -1.
+ * Runs nmcli with these words (NULL-terminated), key_fd (or -1) as its descriptor 3. What it
+ * prints, also its complaint, comes to out with a NUL, without the last line's end. Its exit
+ * status, or -1.
  */
 static int nmcli(char *out, size_t cap, int key_fd, const char *const *words)
 {
@@ -99,8 +100,9 @@ static int key_file(const struct softap_config *cfg)
 {
         const int fd = memfd_create("key", MFD_CLOEXEC);
 
-        if (fd >= 0 && dprintf(fd, "802-11-wireless-security.psk:%.*s\n", (int)cfg->key_len,
-                               (const char *)cfg->key) > 0 &&
+        if (fd >= 0 &&
+            dprintf(fd, "802-11-wireless-security.psk:%.*s\n", (int)cfg->key_len,
+                    (const char *)cfg->key) > 0 &&
             lseek(fd, 0, SEEK_SET) == 0)
                 return fd;
         if (fd >= 0)
@@ -124,18 +126,34 @@ static int nm_join(struct softap_job *j, struct diag *d)
         strf(j->name, sizeof j->name, "fctry-provcli-%d", (int)getpid());
         /* kept in memory only; never the way to the rest of the world */
         if (nmcli(out, sizeof out, -1,
-                  (const char *const[]){ "connection", "add", "save", "no", "type", "wifi",
-                                         "ifname", cfg->interface, "con-name", j->name,
-                                         "autoconnect", "no", "ssid", cfg->ssid,
-                                         "wifi.hidden", "yes", "ipv4.never-default",
-                                         "yes", open ? NULL : "wifi-sec.key-mgmt", "wpa-psk",
-                                         "wifi-sec.psk-flags", "2", NULL }) != 0)
+                  (const char *const[]){ "connection",
+                                         "add",
+                                         "save",
+                                         "no",
+                                         "type",
+                                         "wifi",
+                                         "ifname",
+                                         cfg->interface,
+                                         "con-name",
+                                         j->name,
+                                         "autoconnect",
+                                         "no",
+                                         "ssid",
+                                         cfg->ssid,
+                                         "wifi.hidden",
+                                         "yes",
+                                         "ipv4.never-default",
+                                         "yes",
+                                         open ? NULL : "wifi-sec.key-mgmt",
+                                         "wpa-psk",
+                                         "wifi-sec.psk-flags",
+                                         "2",
+                                         NULL }) != 0)
                 return failed(out, cfg->ssid, d);
         j->added = 0;
         if (!open && (key = key_file(cfg)) < 0)
                 return diag_set(d, E_IO, "no file in memory: %s", strerror(errno));
-        strf(seconds, sizeof seconds, "%u",
-             (unsigned)((j->deadline - softap_now()) / 1000 + 1));
+        strf(seconds, sizeof seconds, "%u", (unsigned)((j->deadline - softap_now()) / 1000 + 1));
         rc = nmcli(out, sizeof out, key,
                    (const char *const[]){ "--wait", seconds, "connection", "up", "id", j->name,
                                           open ? NULL : "passwd-file", "/dev/fd/3", NULL });

@@ -77,8 +77,8 @@ static int add(struct softap_job *j)
             (rc = wpa_ctrl_do(j->wpa, "SET_NETWORK %d scan_ssid 1", j->added)) < 0)
                 return rc;
         if (cfg->key_len)
-                rc = wpa_ctrl_do(j->wpa, "SET_NETWORK %d psk \"%.*s\"", j->added,
-                                 (int)cfg->key_len, (const char *)cfg->key);
+                rc = wpa_ctrl_do(j->wpa, "SET_NETWORK %d psk \"%.*s\"", j->added, (int)cfg->key_len,
+                                 (const char *)cfg->key);
         else
                 rc = wpa_ctrl_do(j->wpa, "SET_NETWORK %d key_mgmt NONE", j->added);
         return rc < 0 ? rc : wpa_ctrl_do(j->wpa, "SELECT_NETWORK %d", j->added);

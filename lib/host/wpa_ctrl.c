@@ -160,15 +160,17 @@ int wpa_ctrl_open(const char *path, struct wpa_ctrl **out, struct diag *d)
                 rc = errno == EACCES || errno == EPERM
                              ? diag_set(d, E_PERM,
                                         "%s: not allowed; its group is ctrl_interface_group", path)
-                             : diag_set(d, E_NOTFOUND,
-                                        "%s: nobody answers there (%s); is the daemon running, with "
-                                        "ctrl_interface?",
-                                        path, strerror(errno));
+                             : diag_set(
+                                       d, E_NOTFOUND,
+                                       "%s: nobody answers there (%s); is the daemon running, with "
+                                       "ctrl_interface?",
+                                       path, strerror(errno));
                 goto failed;
         }
         rc = (int)wpa_ctrl_ask(c, pong, sizeof pong, "PING");
         if (rc < 0 || strncmp(pong, "PONG", 4) != 0) {
-                rc = diag_set(d, rc == -E_TIMEOUT ? E_TIMEOUT : E_PROTO, "%s: does not answer", path);
+                rc = diag_set(d, rc == -E_TIMEOUT ? E_TIMEOUT : E_PROTO, "%s: does not answer",
+                              path);
                 goto failed;
         }
         *out = c;

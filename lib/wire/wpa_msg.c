@@ -139,7 +139,8 @@ static bool address(const char *p, size_t n, uint8_t *out)
         if (n != 17)
                 return false;
         for (size_t i = 0; i < 6; i++)
-                if (hex_decode(p + 3 * i, 2, &out[i], 1, NULL) != 1 || (i < 5 && p[3 * i + 2] != ':'))
+                if (hex_decode(p + 3 * i, 2, &out[i], 1, NULL) != 1 ||
+                    (i < 5 && p[3 * i + 2] != ':'))
                         return false;
         return true;
 }

@@ -24,7 +24,7 @@ stop() { [ -z "${1:-}" ] || { kill "$1" && wait "$1"; } 2>/dev/null; }
 P() { run timeout 60 provcli "$@"; }
 # what is provisioned is always on hci0, provcli on hci1: the kernel never connects a controller to itself
 ble() { P ble --adapter hci1 --service PROV_1234 "$@"; }
-note() { echo "# $1: $(cut -d' ' -f1 /proc/uptime) s"; }
+note() { echo "# $1: $(cut -d' ' -f1 /proc/uptime) s"; } # what takes long
 
 # --- Wi-Fi: the outlet's station wlan2 and SoftAP wlan0, both driven by its firmware; this computer, wlan1, in
 # a namespace of its own; the network that the outlet shall join, wlan3, in another ---
@@ -241,11 +241,14 @@ in_home() { wpa_cli -p /run/wpa_supplicant -i wlan1 status | grep -q '^ssid=Home
 softap() { run timeout 60 ip netns exec lab provcli softap --join --service PROV_1234 --pop-file "$T/pop" "$@"; }
 outlet softap1
 check "this computer is in its own network" until_ok 20 in_home
+note "outlet and own network"
 softap --service-key-file "$T/wrong-key" --ssid HomeNet --passphrase-file "$T/home-pass" --json
 expect "SoftAP: wrong service key" 4 "does not accept the service key"
 check "and back in its network" in_home
+note "wrong key"
 softap --service-key-file "$T/key" --ssid HomeNet --passphrase-file "$T/wrong-pass" --json
 expect "SoftAP: wrong passphrase" 4 '"result":"passphrase-wrong"'
+note "wrong passphrase"
 softap --service-key-file "$T/key" --try <(printf 'HomeNest,homepass99\nHomeNet,incorrect\nHomeNet,homepass99\n') -v
 expect "SoftAP: absent network, wrong passphrase, then the right one" 0 "^connected to HomeNet, address 10.7.0.2"
 check "this computer is back in its network" in_home

@@ -5,8 +5,8 @@
  *
  *   provdev SECURITY [pop=…] [user=… password=…] [patch0] [delay=MS]
  *           [listen=ADDRESS:PORT | ble=hciN | console] [name=PROV_1234]
- *           [FAULT=N] with the Nth request: die, silent (and from then on), refuse (once), twice (the
- *           answer before it again), garbage, short (half the answer); [endless | unfinished]: scans
+ *           [FAULT=N] with the Nth request: die, silent (and from then on), refuse (once), twice
+ * (the answer before it again), garbage, short (half the answer); [endless | unfinished]: scans
  */
 #include <fcntl.h>
 #include <poll.h>

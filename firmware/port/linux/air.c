@@ -130,7 +130,9 @@ static bool air_network(uint32_t i, struct prov_ap *ap)
 
         if (!listed(i, &n))
                 return false;
-        *ap = (struct prov_ap){ .channel = CHANNEL, .rssi = RSSI, .auth = *n.passphrase ? WPA2 : 0 };
+        *ap = (struct prov_ap){ .channel = CHANNEL,
+                                .rssi = RSSI,
+                                .auth = *n.passphrase ? WPA2 : 0 };
         ap->ssid_len = strlen(n.ssid);
         memcpy(ap->ssid, n.ssid, ap->ssid_len);
         bssid_of(i, ap->bssid);
@@ -152,5 +154,7 @@ static void air_ap_stop(void)
 {
 }
 
-const struct wifi_backend wifi_air = { air_open, air_join,    air_leave,   air_state,    air_rssi,
-                                       air_scan, air_scanned, air_network, air_ap_start, air_ap_stop };
+const struct wifi_backend wifi_air = {
+        air_open, air_join,    air_leave,   air_state,    air_rssi,
+        air_scan, air_scanned, air_network, air_ap_start, air_ap_stop
+};

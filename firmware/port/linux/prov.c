@@ -1,5 +1,5 @@
-/* port.h's provisioning: the device's machine behind the SoftAP's HTTP server or behind BLE, joining
- * through wifi.h. */
+/* port.h's provisioning: the device's machine behind the SoftAP's HTTP server or behind BLE,
+ * joining through wifi.h. */
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +12,11 @@
 #include "prov_httpd.h"
 #include "wifi.h"
 
-#define RUN_MS    100u   /* libmicrohttpd's own timers */
-#define TOLD_MS   1000u  /* the client asks once more how it went, before the service ends */
-#define UNTOLD_MS 30000u /* a client that does not ask any more (as wifi_provisioning's manager.c) */
-#define SCAN_MS   30000u /* the list of networks is there when somebody asks */
+#define RUN_MS  100u  /* libmicrohttpd's own timers */
+#define TOLD_MS 1000u /* the client asks once more how it went, before the service ends */
+#define UNTOLD_MS \
+        30000u         /* a client that does not ask any more (as wifi_provisioning's manager.c) */
+#define SCAN_MS 30000u /* the list of networks is there when somebody asks */
 
 static struct prov_device device;
 static const struct wifi_backend *wifi;

@@ -2,13 +2,13 @@
  * Wi-Fi of the port: port.h's station and what provisioning needs, on one of two backends. The
  * variable BOARD_WIFI of the environment chooses:
  *
- *   host, or not set   the machine's network stands for the access point; a list of networks decides
- *                      whether a join succeeds (BOARD_AIR: a file, a network a line: SSID, tab,
- *                      passphrase; none: open)
- *   wpa:STA[,AP]       a real interface STA, through wpa_supplicant's control socket
+ *   host, or not set   the machine's network stands for the access point; a list of networks
+ * decides whether a join succeeds (BOARD_AIR: a file, a network a line: SSID, tab, passphrase;
+ * none: open) wpa:STA[,AP]       a real interface STA, through wpa_supplicant's control socket
  *                      /run/wpa_supplicant/STA, and AP for the SoftAP, through hostapd's
  *                      /run/hostapd/AP; both interfaces belong to the port alone. Addresses are
- *                      others' business: a DHCP client on STA, 192.168.4.1/24 and a DHCP server on AP.
+ *                      others' business: a DHCP client on STA, 192.168.4.1/24 and a DHCP server on
+ * AP.
  */
 #ifndef PORT_LINUX_WIFI_H
 #define PORT_LINUX_WIFI_H
@@ -30,7 +30,8 @@ struct wifi_network {
         int channel; /* looked for there only; 0: everywhere. Both are not stored. */
 };
 
-/* Who hears how an attempt ended: 0, or an enum port_wifi_reason; after 0 PORT_WIFI_LOST may come. */
+/* Who hears how an attempt ended: 0, or an enum port_wifi_reason; after 0 PORT_WIFI_LOST may come.
+ */
 typedef void wifi_listener(int reason);
 
 /* What one of them does. Nothing blocks for longer than a command on a control socket. */
@@ -57,7 +58,8 @@ extern const struct wifi_backend wifi_air, wifi_wpa;
 /* The chosen one, opened. NULL: it is not to be had (it is logged why). */
 const struct wifi_backend *wifi_backend(void);
 
-/* An attempt that listener hears of instead of the app; of the backend's errors also -E_LINK: none. */
+/* An attempt that listener hears of instead of the app; of the backend's errors also -E_LINK: none.
+ */
 int wifi_join(const struct wifi_network *n, wifi_listener *listener);
 
 /* What listener has joined is the app's network from now on. */

@@ -238,7 +238,8 @@ static int add(const struct wifi_network *n)
 
         (void)wpa_ctrl_do(station, "REMOVE_NETWORK all");
         (void)wpa_ctrl_do(station, "SCAN_INTERVAL 1"); /* between two that have not found it */
-        if (wpa_ctrl_ask(station, text, sizeof text, "ADD_NETWORK") < 0 || *text < '0' || *text > '9')
+        if (wpa_ctrl_ask(station, text, sizeof text, "ADD_NETWORK") < 0 || *text < '0' ||
+            *text > '9')
                 return -E_LINK;
         id = atoi(text);
         hex_encode((const uint8_t *)n->ssid, strlen(n->ssid), hex);
@@ -321,7 +322,8 @@ static void take_scan(void)
                 char *line_end = strchr(line, '\n');
 
                 next = line_end ? line_end + 1 : NULL;
-                if (wpa_bss_parse(line, line_end ? (size_t)(line_end - line) : strlen(line), &b) < 0)
+                if (wpa_bss_parse(line, line_end ? (size_t)(line_end - line) : strlen(line), &b) <
+                    0)
                         continue;
                 *ap = (struct prov_ap){ .channel = b.channel, .rssi = b.rssi, .auth = b.auth };
                 memcpy(ap->bssid, b.bssid, sizeof ap->bssid);
@@ -374,5 +376,7 @@ static int wpa_open(const char *spec)
         return comma ? wpa_ap_open(comma + 1) : 0;
 }
 
-const struct wifi_backend wifi_wpa = { wpa_open, wpa_join,    wpa_leave,   wpa_state,    wpa_rssi,
-                                       wpa_scan, wpa_scanned, wpa_network, wpa_ap_start, wpa_ap_stop };
+const struct wifi_backend wifi_wpa = {
+        wpa_open, wpa_join,    wpa_leave,   wpa_state,    wpa_rssi,
+        wpa_scan, wpa_scanned, wpa_network, wpa_ap_start, wpa_ap_stop
+};

@@ -4,7 +4,8 @@
 
 #include "host/wpa_ctrl.h"
 
-/* hostapd's socket of this interface; from now on the access point is silent until it is started. */
+/* hostapd's socket of this interface; from now on the access point is silent until it is started.
+ */
 int wpa_ap_open(const char *interface);
 int wpa_ap_start(const char *ssid, const char *key, const char **where);
 void wpa_ap_stop(void);

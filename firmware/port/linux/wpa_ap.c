@@ -1,6 +1,6 @@
 /*
- * The SoftAP of the `wpa` backend: hostapd runs with a configuration that names interface, channel and
- * country; the port gives it the name and the key, and switches it on and off.
+ * The SoftAP of the `wpa` backend: hostapd runs with a configuration that names interface, channel
+ * and country; the port gives it the name and the key, and switches it on and off.
  */
 #include "wpa.h"
 
@@ -28,7 +28,8 @@ int wpa_ap_open(const char *interface)
                 (void)wpa_ctrl_do(ap, "DISABLE"); /* is it silent already? then that is refused */
                 return 0;
         }
-        port_log(PORT_ERROR, d.code ? diag_text(&d) : "BOARD_WIFI: an interface's name is too long");
+        port_log(PORT_ERROR,
+                 d.code ? diag_text(&d) : "BOARD_WIFI: an interface's name is too long");
         return rc;
 }
 
