@@ -129,14 +129,20 @@ check "none of this has touched otadata" test "$(otadata)" = "$boots"
 ctl press 100
 check "it is on when the update comes" until_ok output_is on
 mark
-desire "\"ota_url\":\"https://$HOST:$UPDATE_PORT/next.bin\""
+desire "\"ota_url\":\"https://$HOST:$UPDATE_PORT/slow/next.bin\""
+says "version 2 is on its way" 'version 2\.0\.0 is being written'
+kill -KILL "$(cat "$C/run/update.pid")"
+says "the server dies under it" 'update: connection lost after [0-9]+ bytes'
+run up -q "$C"
+expect "the server again" 0
 says "version 2 is tried" 'slot 1: first start of a new app'
 says "it runs" 'outlet 2\.0\.0'
 says "and proves itself" 'update: version 2\.0\.0 is valid'
 sees "the shadow knows" '"fw_version":"2\.0\.0"'
 sees "and how it went" '"ota_status":"version 2\.0\.0 is valid"'
 check "the output is as it was" output_is on
-check "nginx has seen the unit" grep -q 'GET /next.bin HTTP/1.1" 200' "$C/log/update-access.log"
+check "only the rest was asked for" grep -qE '"GET /slow/next.bin HTTP/1.1" 206 ' "$C/log/update-access.log"
+check "nginx has seen the other ones too" grep -q '"GET /cut.bin HTTP/1.1" 200 ' "$C/log/update-access.log"
 
 # ---- secure_esp's topics, and its update server ----
 
