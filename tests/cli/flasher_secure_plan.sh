@@ -52,6 +52,24 @@ rm "$T"/keys/*-flash.bin
 run flasher secure-plan "$T/p.json" --virt "$T/e" --yes
 expect "a hidden key without its file" 4 'cannot be read'
 
+# the sample's profiles, one over the other
+mkdir "$T/sample"
+cp samples/outlet/secure/*.json "$T/sample/"
+flasher generate-signing-key "$T/sample/sign1.pem" 2>/dev/null
+flasher extract-public-key --key "$T/sb.pem" "$T/sample/sign2.pub" 2>/dev/null
+flasher generate-flash-key "$T/sample/flash.key" 2>/dev/null
+run flasher secure-plan "$T/sample/development.json" --virt "$T/sample/e" --yes
+expect "development" 0 'secured and verified'
+run flasher --chip esp32c3 efuse --virt "$T/sample/e" get SPI_BOOT_CRYPT_CNT DIS_PAD_JTAG SECURE_BOOT_KEY_REVOKE2
+expect "can be taken back" 0 '^False$'
+run flasher secure-plan "$T/sample/release.json" --virt "$T/sample/e" --yes
+expect "release over it" 0 'secured and verified'
+run flasher --chip esp32c3 efuse --virt "$T/sample/e" --json get SPI_BOOT_CRYPT_CNT DIS_PAD_JTAG SECURE_BOOT_KEY_REVOKE2 \
+        ENABLE_SECURITY_DOWNLOAD KEY_PURPOSE_2
+if grep -q '"value":false' "$T/stdout"; then fail "burns what is missing" "$(cat "$T/stdout")"; else pass "burns what is missing"; fi
+run flasher secure-plan "$T/sample/development.json" --virt "$T/sample/e" --yes
+expect "what is released stays so: nothing to burn" 0 'secured already'
+
 # the same on a board
 vboard --flash "$T/flash" --efuse "$T/board.efuse" --rfc2217 127.0.0.1:0 --control "$T/c" --daemon --pid-file "$T/pid" --json >"$T/ready"
 url=$(sed -n 's/.*"rfc2217":"\([^"]*\)".*/\1/p' "$T/ready")

@@ -57,15 +57,16 @@ static void on_event(void *ctx, enum romldr_event event, uint32_t arg)
         (void)arg;
 }
 
+/* Without power, or deaf for ever: the link ends, so that nobody waits. */
 static void *serve(void *arg)
 {
         struct board *b = arg;
         uint8_t in[4096];
         ssize_t n;
 
-        while (!b->chip.fuses.powerless && (n = read(b->fd, in, sizeof in)) > 0)
-                if (!sim_chip_fuse(&b->chip, b->chip.type->no_download))
-                        romldr_server_input(&b->server, in, (size_t)n);
+        while (!b->chip.fuses.powerless && !sim_chip_fuse(&b->chip, b->chip.type->no_download) &&
+               (n = read(b->fd, in, sizeof in)) > 0)
+                romldr_server_input(&b->server, in, (size_t)n);
         shutdown(b->fd, SHUT_RDWR);
         return NULL;
 }
@@ -91,7 +92,7 @@ static void board_free(struct board *b)
 static int session(struct board *b, const struct secure_profile *p, const struct secure_options *o,
                    uint32_t cut, struct secure_result *res, struct diag *d)
 {
-        struct loader_config cfg = { .hurry = 20, .attempts = 1 };
+        struct loader_config cfg = { 0 };
         struct efuse_dev *dev = NULL;
         struct loader *l = NULL;
         int fd[2];
