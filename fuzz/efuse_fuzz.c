@@ -77,8 +77,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 memcpy(latched, image, sizeof latched);
                 efuse_model_write(&m, offset, le32_get(data + at + 2));
                 check_write(&before, &m, latched);
-                check_hidden(&m);
         }
+        check_hidden(&m);
         look(c, image);
         for (uint32_t o = 0; o < c->size; o += 4)
                 le32_put(seen + o, efuse_model_read(&m, o));

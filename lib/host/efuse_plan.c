@@ -49,11 +49,22 @@ static bool is_mask(const struct efuse_field *f)
 
 /* --- gathering --- */
 
+/* Bits of block i are wanted. */
+static void want(struct efuse_plan *p, unsigned i, unsigned bit, unsigned len, const uint8_t *bits)
+{
+        efuse_bits_or(p->want[i], bit, len, bits);
+        if (p->force)
+                p->forced |= (uint16_t)(1u << i);
+}
+
+static bool is_forced(const struct efuse_plan *p, unsigned i)
+{
+        return p->forced >> i & 1;
+}
+
 static int check_protection(const struct efuse_plan *p, const char *name, unsigned write_protect,
                             unsigned read_protect, struct diag *d)
 {
-        if (p->force)
-                return 0;
         if (efuse_read_protected(p->chip, efuse_plan_image(p), read_protect))
                 return diag_set(d, E_REFUSED,
                                 "%.*s is read-protected: what it holds cannot be seen, and burning "
@@ -64,6 +75,20 @@ static int check_protection(const struct efuse_plan *p, const char *name, unsign
                                 "%.*s is write-protected: nothing can be burnt there any more",
                                 (int)efuse_name_len(name), name);
         return 0;
+}
+
+/*
+ * A burn that was cut off leaves a part of its bits, or all of them, and a code that does not fit:
+ * burnt once more with all of its bits the block is whole.
+ */
+static bool can_be_mended(const struct efuse_plan *p, unsigned i)
+{
+        const struct efuse_errors e = efuse_errors(p->chip, efuse_plan_image(p), i);
+
+        return i && (e.fail || e.count) &&
+               efuse_coding(p->chip, efuse_plan_image(p), i) != EFUSE_PLAIN &&
+               !efuse_write_protected(p->chip, efuse_plan_image(p),
+                                      p->chip->blocks[i].write_protect);
 }
 
 int efuse_plan_field(struct efuse_plan *p, const struct efuse_field *f, const uint8_t *bits,
@@ -86,7 +111,7 @@ int efuse_plan_field(struct efuse_plan *p, const struct efuse_field *f, const ui
         lacks = !loose && !(efuse_within(now, bits, n) && efuse_within(planned, bits, n));
         wipe(now, sizeof now);
         wipe(planned, sizeof planned);
-        if (there)
+        if (there && !can_be_mended(p, f->block))
                 return 0;
         if (lacks)
                 return diag_set(
@@ -94,9 +119,10 @@ int efuse_plan_field(struct efuse_plan *p, const struct efuse_field *f, const ui
                         "%.*s: has bits burnt (or planned) already that this value lacks, and "
                         "no bit is ever cleared",
                         EFUSE_SHOWN(f));
-        if ((rc = check_protection(p, f->name, f->write_protect, f->read_protect, d)) < 0)
+        if (!p->force &&
+            (rc = check_protection(p, f->name, f->write_protect, f->read_protect, d)) < 0)
                 return rc;
-        efuse_bits_or(p->want[f->block], f->bit, f->len, bits);
+        want(p, f->block, f->bit, f->len, bits);
         return 0;
 }
 
@@ -135,7 +161,7 @@ int efuse_plan_bit(struct efuse_plan *p, unsigned block, unsigned bit, struct di
                 return diag_set(d, E_RANGE, "%.*s has the bits 0 to %zu, not %u",
                                 EFUSE_SHOWN(&p->chip->blocks[block]), 8 * data_len(p, block) - 1,
                                 bit);
-        p->want[block][bit / 8] |= (uint8_t)(1u << bit % 8);
+        want(p, block, bit, 1, (const uint8_t[]){ 1 });
         return 0;
 }
 
@@ -147,8 +173,7 @@ int efuse_plan_data(struct efuse_plan *p, unsigned block, size_t offset, const u
         if (offset >= cap || len > cap - offset)
                 return diag_set(d, E_RANGE, "%.*s holds %zu bytes: %zu from %zu on do not fit",
                                 EFUSE_SHOWN(&p->chip->blocks[block]), cap, len, offset);
-        for (size_t i = 0; i < len; i++)
-                p->want[block][offset + i] |= data[i];
+        want(p, block, 8 * (unsigned)offset, 8 * (unsigned)len, data);
         return 0;
 }
 
@@ -451,7 +476,7 @@ static int check_purposes(const struct efuse_plan *p, const uint8_t *then, struc
                 if (use && use->flags & EFUSE_KEY_DIGEST &&
                     efuse_read_protected(p->chip, then, b->read_protect) &&
                     !efuse_read_protected(p->chip, efuse_plan_image(p), b->read_protect) &&
-                    !p->force)
+                    !is_forced(p, 0))
                         return diag_set(d, E_REFUSED,
                                         "%.*s would be a %s that cannot be read: secure boot would "
                                         "never succeed again",
@@ -468,7 +493,7 @@ static int check_scheme(const struct efuse_plan *p, const uint8_t *then, struct 
         if (efuse_coding(p->chip, then, 1) == EFUSE_UNKNOWN)
                 return diag_set(d, E_UNSUPPORTED, "coding scheme 2 is not supported by anything");
         for (unsigned i = 1; i < p->chip->block_count; i++)
-                if (!bytes_all(then + p->chip->blocks[i].read, 32, 0) && !p->force)
+                if (!bytes_all(then + p->chip->blocks[i].read, 32, 0) && !is_forced(p, 0))
                         return diag_set(
                                 d, E_REFUSED,
                                 "%.*s is not empty: under another coding scheme it would read "
@@ -505,7 +530,7 @@ static int check_rules(const struct efuse_plan *p, struct diag *d)
                 rc = check_scheme(p, then, d);
         if (rc == 0)
                 rc = check_revision(p, d);
-        if (rc == 0 && p->chip->flags & EFUSE_CHIP_JTAG_USB && !p->force &&
+        if (rc == 0 && p->chip->flags & EFUSE_CHIP_JTAG_USB && !is_forced(p, 0) &&
             (burns(p, "DIS_USB_JTAG") || burns(p, "DIS_USB_SERIAL_JTAG")) &&
             efuse_value(p->chip, then, "DIS_USB_JTAG") &&
             efuse_value(p->chip, then, "DIS_USB_SERIAL_JTAG"))
@@ -523,24 +548,12 @@ static int settle_plain(struct efuse_plan *p, unsigned i, struct diag *d)
                 const struct efuse_field *f = &p->chip->fields[k];
                 int rc;
 
-                if (i != 0 || f->block != 0 || !efuse_plan_touches(p, f))
+                if (i != 0 || f->block != 0 || is_forced(p, 0) || !efuse_plan_touches(p, f))
                         continue;
                 if ((rc = check_protection(p, f->name, f->write_protect, EFUSE_NO, d)) < 0)
                         return rc;
         }
         return 0;
-}
-
-/*
- * A burn that was cut off leaves a part of its bits and a code that does not fit: burnt once more
- * with all of its bits the block is whole.
- */
-static bool is_half_burnt(const struct efuse_plan *p, unsigned i)
-{
-        const struct efuse_errors e = efuse_errors(p->chip, efuse_plan_image(p), i);
-
-        return i && (e.fail || e.count) &&
-               efuse_within(efuse_plan_now(p, i), p->want[i], 4u * p->chip->blocks[i].words);
 }
 
 static int settle_34(struct efuse_plan *p, unsigned i, struct diag *d)
@@ -572,14 +585,15 @@ static int settle_block(struct efuse_plan *p, unsigned i, struct diag *d)
         if (coding == EFUSE_PLAIN)
                 for (size_t k = 0; k < n; k++)
                         p->want[i][k] &= (uint8_t)~efuse_plan_now(p, i)[k];
-        if (is_half_burnt(p, i) && coding != EFUSE_PLAIN &&
-            !bytes_all(p->want[i], sizeof p->want[i], 0))
+        if (can_be_mended(p, i) && !bytes_all(p->want[i], sizeof p->want[i], 0) &&
+            efuse_within(efuse_plan_now(p, i), p->want[i], n))
                 return check_protection(p, b->name, b->write_protect, b->read_protect, d);
         if (efuse_within(p->want[i], efuse_plan_now(p, i), n)) {
                 memset(p->want[i], 0, n);
                 return 0;
         }
-        if ((rc = check_protection(p, b->name, b->write_protect, b->read_protect, d)) < 0)
+        if (!is_forced(p, i) &&
+            (rc = check_protection(p, b->name, b->write_protect, b->read_protect, d)) < 0)
                 return rc;
         switch (coding) {
         case EFUSE_PLAIN:

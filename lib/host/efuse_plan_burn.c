@@ -185,8 +185,10 @@ static int verify_step(const struct efuse_plan *p, unsigned i, const uint8_t *al
         const struct efuse_block *b = &p->chip->blocks[i];
         const struct efuse_errors after = efuse_errors(p->chip, efuse_plan_image(p), i);
 
-        /* a block whose code did not fit was burnt again to make it whole */
-        if ((after.fail && (i || !before.fail)) || after.count > before.count)
+        /* a block whose code did not fit was burnt again to make it whole; the ESP32 does not say
+         * which of its blocks it is that does not */
+        if ((after.fail && (!before.fail || (i && !(p->chip->flags & EFUSE_CHIP_V1)))) ||
+            after.count > before.count)
                 return diag_set(
                         d, E_VERIFY,
                         "%.*s has coding errors behind the burn: try 'check-error --recovery', "

@@ -7,8 +7,9 @@
 struct efuse_plan {
         struct efuse_dev *dev;
         const struct efuse_chip *chip;
-        bool force;
-        uint16_t again; /* blocks burnt once more with what they hold, a bit each */
+        bool force;      /* what is added now */
+        uint16_t forced; /* blocks with bits that were added so, a bit each */
+        uint16_t again;  /* blocks burnt once more with what they hold, a bit each */
         uint16_t burnt;
         uint8_t want[EFUSE_BLOCKS][EFUSE_DATA_MAX];
 };

@@ -137,6 +137,21 @@ e summary BLOCK_USR_DATA
 expect "and shown" 0 'CODING ERRORS'
 e --yes check-error --recovery
 expect "and burnt once more" 0 'BLOCK_USR_DATA: once more'
+e check-error
+expect "then it is whole" 0 'no coding errors'
+# the same, and the data in the file only in part: the burn was cut off
+head -c 31 /dev/zero | tr '\0' '\17' >"$T/d31"
+e -y burn-block-data --offset 1 BLOCK_SYS_DATA "$T/d31"
+expect "data" 0
+printf '\1\17' | dd of="$T/bad.bin" bs=1 seek=$((512 - 0x5c - 3)) conv=notrunc 2>/dev/null
+e -y burn-block-data --offset 1 BLOCK_SYS_DATA "$T/d31"
+expect "another value, no error: refused" 4 'burnt with another value'
+# its count in bits 4 to 6 of RD_RS_ERR0; its fail bit, on this chip, in bit 11
+printf '\10\60' | dd of="$T/bad.bin" bs=1 seek=$((512 - 0x1c0 - 2)) conv=notrunc 2>/dev/null
+e -y burn-block-data --offset 1 BLOCK_SYS_DATA "$T/d31"
+expect "a burn that was cut off is done again" 0 'burnt and verified'
+e -y burn-key --force BLOCK_KEY1 "$T/k64" HMAC_UP
+expect "--force does not let everything through" 1
 f=$T/e.bin
 
 # other chips, other files
