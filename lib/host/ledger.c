@@ -188,25 +188,33 @@ static int commit(struct ledger_tx *tx, struct diag *d)
         return rc < 0 ? rc : l->db->ops->exec(l->db, "COMMIT", d);
 }
 
-static int run_once(struct ledger_tx *tx, int (*fn)(struct ledger_tx *, void *, struct diag *),
-                    void *ctx, struct diag *d)
-{
-        struct ledger *l = tx->l;
-        int rc = begin(tx, d);
-
-        tx->result = rc < 0 ? rc : fn(tx, ctx, d);
-        rc = tx->result < 0 ? tx->result : commit(tx, d);
-        if (rc < 0)
-                l->db->ops->exec(l->db, "ROLLBACK", NULL);
-        return rc < 0 ? rc : tx->result;
-}
-
 /* 1: an event of this token is there. */
 static int arrived(struct ledger *l, const char *token, struct diag *d)
 {
         const char *const args[] = { token };
 
         return ledger_query(l, "SELECT 1 FROM fctry_event WHERE id = $1", args, 1, NULL, NULL, d);
+}
+
+/* doubt: it ran before, and its commit had no answer. It is looked for when nobody else can write.
+ */
+static int run_once(struct ledger_tx *tx, bool doubt,
+                    int (*fn)(struct ledger_tx *, void *, struct diag *), void *ctx, struct diag *d)
+{
+        struct ledger *l = tx->l;
+        int rc = begin(tx, d);
+
+        if (rc == 0 && doubt)
+                rc = arrived(l, tx->token, d);
+        if (rc == 0)
+                rc = tx->result = fn(tx, ctx, d);
+        else if (rc < 0)
+                tx->result = rc;
+        if (rc >= 0)
+                rc = commit(tx, d);
+        if (rc < 0)
+                l->db->ops->exec(l->db, "ROLLBACK", NULL);
+        return rc < 0 ? rc : tx->result;
 }
 
 static int token_make(char token[LEDGER_TOKEN_LEN], struct diag *d)
@@ -235,16 +243,12 @@ int ledger_change(struct ledger *l, char token[LEDGER_TOKEN_LEN],
                 return diag_set(d, E_PERM, "%s: opened to read only", l->db->name);
         strcpy(tx.token, token);
         pthread_mutex_lock(&l->lock);
-        rc = run_once(&tx, fn, ctx, &first);
+        rc = run_once(&tx, false, fn, ctx, &first);
         if (rc < 0 && l->db->away) {
                 first = (struct diag){ 0 };
                 rc = l->db->ops->connect(l->db, &first);
-                if (rc == 0 && tx.result >= 0 && tx.events) /* was it the answer that was lost? */
-                        rc = arrived(l, token, &first);
-                if (rc == 1)
-                        rc = tx.result;
-                else if (rc == 0)
-                        rc = run_once(&tx, fn, ctx, &first);
+                if (rc == 0)
+                        rc = run_once(&tx, tx.result >= 0 && tx.events, fn, ctx, &first);
         }
         pthread_mutex_unlock(&l->lock);
         if (rc < 0)
