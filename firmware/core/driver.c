@@ -4,17 +4,14 @@
 #include "base/err.h"
 #include "firmware/core/panel.h"
 
-/* A build may put a row of its own first: "{ chip, output, light, button },". */
-#ifndef DRIVER_BOARD
-#define DRIVER_BOARD
-#endif
-
 /* esp-jumpstart's boards: ESP32 DevKitC and ESP32-C3 DevKitM; others as their boot button lies. */
 static const struct board {
         uint16_t chip; /* number of the image header */
         uint8_t output, light, button;
 } boards[] = {
-        DRIVER_BOARD      /* nothing, as a rule */
+#ifdef DRIVER_BOARD /* of a build that names its own: chip, output, light, button */
+        { DRIVER_BOARD },
+#endif
         { 0, 27, 2, 0 },  /* ESP32 */
         { 5, 19, 8, 9 },  /* ESP32-C3 */
         { 13, 19, 8, 9 }, /* ESP32-C6 */

@@ -26,6 +26,13 @@ if [ "$named" = "$there" ]; then pass "main's CMakeLists.txt names its files"; e
         fail "main's CMakeLists.txt names its files" "named: $named" "there: $there"
 fi
 
+# the ESP8266's has each of them, or one of its own in its place
+eval "set -- $(sed -n 's/^foreach(f \([a-z ]*\))/\1/p' firmware/port/esp8266/main/CMakeLists.txt)"
+got=$({ printf '%s.c\n' "$@"; (cd firmware/port/esp8266/main && ls ./*.c | sed 's,^./,,'); } | sort)
+if [ "$got" = "$there" ]; then pass "the ESP8266's main has the same files"; else
+        fail "the ESP8266's main has the same files" "it has: $got" "there are: $there"
+fi
+
 symbols() { # U|D archive-or-objects…
         local kind=$1
         shift
@@ -78,16 +85,17 @@ else
 fi
 
 # partition tables: made, read back, judged, and fctry where the line writes it
-table() { # size fctry csv…
+table() { # size fctry csv flags
         local size=$1 fctry=$2 csv=$3
         check "${csv##*/} becomes a table" partgen --quiet --flash-size "$size" "$csv" "$T/table.bin"
         run partgen "$T/table.bin"
-        expect "${csv##*/} has fctry at $fctry, read-only" 0 "^fctry,data,nvs,$fctry,24K,readonly"
+        expect "${csv##*/} has fctry at $fctry" 0 "^fctry,data,nvs,$fctry,24K,$4"
         check "${csv##*/} breaks no rule" partgen lint --flash-size "$size" "$csv"
 }
-table 2MB 0x1d5000 firmware/port/esp-idf/partitions/partitions-2mb.csv
-table 4MB 0x340000 firmware/port/esp-idf/partitions/partitions-4mb.csv
-table 8MB 0x620000 firmware/port/esp-idf/partitions/partitions-8mb.csv
+table 2MB 0x1d5000 firmware/port/esp-idf/partitions/partitions-2mb.csv readonly
+table 4MB 0x340000 firmware/port/esp-idf/partitions/partitions-4mb.csv readonly
+table 8MB 0x620000 firmware/port/esp-idf/partitions/partitions-8mb.csv readonly
+table 2MB 0x1d5000 firmware/port/esp8266/partitions.csv ""
 
 # what differs between the board's table and the one of 4 MB is nvs_keys
 run partgen diff samples/outlet/partitions.csv firmware/port/esp-idf/partitions/partitions-4mb.csv

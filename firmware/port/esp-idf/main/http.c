@@ -25,6 +25,8 @@
 #define CHUNK      2048u
 #define HEADER_MAX 2048 /* bytes of one field: a redirection's target */
 
+#define HTTP_DER (!CONFIG_IDF_TARGET_ESP8266) /* certificates not only as PEM */
+
 static const char scheme[] = "https://";
 
 struct job {
@@ -36,7 +38,6 @@ struct job {
         size_t ca_len; /* 0: PEM with a NUL */
         bool distrust; /* the server's certificate is not accepted */
         struct http_head head;
-        StaticSemaphore_t room;
         SemaphoreHandle_t taken; /* the app has taken the chunk */
         uint8_t chunk[CHUNK];
 };
@@ -56,7 +57,8 @@ struct news {
 
 static void job_free(struct job *j)
 {
-        vSemaphoreDelete(j->taken);
+        if (j->taken)
+                vSemaphoreDelete(j->taken);
         free(j->ca);
         free(j);
 }
@@ -187,17 +189,20 @@ static int run(struct job *j, esp_http_client_handle_t c)
 static void task(void *arg)
 {
         struct job *j = arg;
-        const esp_http_client_config_t cfg = { .url = j->url,
-                                               .cert_pem = (const char *)j->ca,
-                                               .cert_len = j->ca_len,
-                                               .timeout_ms = SILENCE_MS,
-                                               .event_handler = on_event,
-                                               .user_data = j,
-                                               .buffer_size = HEADER_MAX,
-                                               .buffer_size_tx = HEADER_MAX };
-        esp_http_client_handle_t c = esp_http_client_init(&cfg);
+        esp_http_client_config_t cfg = { .url = j->url,
+                                         .cert_pem = (const char *)j->ca,
+                                         .timeout_ms = SILENCE_MS,
+                                         .event_handler = on_event,
+                                         .user_data = j,
+                                         .buffer_size = HEADER_MAX,
+                                         .buffer_size_tx = HEADER_MAX };
+        esp_http_client_handle_t c;
         struct news end = { .turn = j->turn, .job = j, .what = END, .error = -E_NOMEM };
 
+#if HTTP_DER
+        cfg.cert_len = j->ca_len;
+#endif
+        c = esp_http_client_init(&cfg);
         if (c) {
                 end.error = run(j, c);
                 (void)esp_http_client_cleanup(c);
@@ -209,24 +214,24 @@ static void task(void *arg)
 static struct job *job_new(const struct port_http *h)
 {
         struct job *j = calloc(1, sizeof *j);
-        uint8_t *ca = malloc(h->ca.len + 1);
 
-        if (!j || !ca) {
-                free(j);
-                free(ca);
+        if (!j)
+                return NULL;
+        j->ca = malloc(h->ca.len + 1);
+        j->taken = xSemaphoreCreateBinary();
+        if (!j->ca || !j->taken) {
+                job_free(j);
                 return NULL;
         }
-        memcpy(ca, h->ca.p, h->ca.len);
-        ca[h->ca.len] = 0;
-        j->ca = ca;
-        j->ca_len = ca[0] == 0x30 ? h->ca.len : 0;
+        memcpy(j->ca, h->ca.p, h->ca.len);
+        j->ca[h->ca.len] = 0;
+        j->ca_len = j->ca[0] == 0x30 ? h->ca.len : 0;
         strcpy(j->url, h->url);
         if (h->from) {
                 (void)strf(j->range, sizeof j->range, "bytes=%llu-", (unsigned long long)h->from);
                 if (h->etag)
                         strcpy(j->etag, h->etag);
         }
-        j->taken = xSemaphoreCreateBinaryStatic(&j->room);
         return j;
 }
 
@@ -238,6 +243,8 @@ int port_http_get(const struct port_http *h)
         if (!h->ca.len || strncmp(h->url, scheme, sizeof scheme - 1) != 0 ||
             strlen(h->url) >= PORT_URL_MAX || (h->etag && strlen(h->etag) >= PORT_ETAG_MAX))
                 return -E_INVAL;
+        if (!HTTP_DER && h->ca.p[0] == 0x30)
+                return -E_UNSUPPORTED;
         if (job) /* the one before has not noticed yet that it was cancelled */
                 return -E_BUSY;
         if (!(j = job_new(h)))

@@ -15,12 +15,11 @@ struct call {
         struct call *next;
         void (*fn)(const void *data, size_t n);
         size_t n;
-        max_align_t data[];
+        uint64_t data[]; /* aligned for whatever is copied there */
 };
 
 static portMUX_TYPE lock = portMUX_INITIALIZER_UNLOCKED; /* of the list */
 static struct call *calls, **calls_end = &calls;
-static StaticSemaphore_t wake_room;
 static SemaphoreHandle_t wake;
 
 uint64_t loop_now(void)
@@ -30,7 +29,8 @@ uint64_t loop_now(void)
 
 void loop_start(void)
 {
-        wake = xSemaphoreCreateBinaryStatic(&wake_room);
+        if (!(wake = xSemaphoreCreateBinary()))
+                abort();
 }
 
 bool loop_call_parts(void (*fn)(const void *data, size_t n), const struct loop_part *parts,

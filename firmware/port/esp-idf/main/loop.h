@@ -14,7 +14,7 @@
 void loop_start(void);
 
 /* From any task: fn will be called in the app's task, in the order of the calls, with a copy of the
- * n bytes at data (aligned as malloc does). Out of memory is a panic. */
+ * n bytes at data (aligned to 8). Out of memory is a panic. */
 void loop_call(void (*fn)(const void *data, size_t n), const void *data, size_t n);
 
 /* The same for bytes that lie in several places. False: out of memory, nothing will be called. */

@@ -6,7 +6,6 @@
 
 #include <esp_app_desc.h>
 #include <esp_efuse.h>
-#include <esp_flash_partitions.h>
 #include <esp_log.h>
 #include <esp_mac.h>
 #include <esp_random.h>

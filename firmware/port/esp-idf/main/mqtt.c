@@ -20,8 +20,6 @@
 #include "machine.h"
 
 #define PATIENCE_MS 55000u /* until the broker has accepted */
-#define NETWORK_MS  10000
-#define STACK       6144 /* of the client's task: TLS */
 #define END_STACK   3072
 #define END_PRIO    4
 #define END_STEP_MS 100u
@@ -213,12 +211,6 @@ static void on_event(void *arg, esp_event_base_t base, int32_t id, void *data)
         }
 }
 
-/* PEM with its NUL is length 0, DER its bytes. */
-static size_t length(struct port_blob b)
-{
-        return b.len && b.p[0] == 0x30 ? b.len : 0;
-}
-
 static uint8_t *copy(struct port_blob b)
 {
         uint8_t *p = malloc(b.len + 1);
@@ -249,31 +241,15 @@ static struct session *session_new(const struct port_mqtt *m)
         return NULL;
 }
 
-static esp_mqtt_client_handle_t client_new(const struct session *s, const struct port_mqtt *m)
+/* m with the session's own copies. */
+static esp_mqtt_client_handle_t client_new(struct session *s, const struct port_mqtt *m)
 {
-        const esp_mqtt_client_config_t cfg = {
-                .broker.address = { .hostname = m->host,
-                                    .port = m->port,
-                                    .transport = MQTT_TRANSPORT_OVER_SSL },
-                .broker.verification = { .certificate = (const char *)s->ca,
-                                         .certificate_len = length(m->ca),
-                                         .alpn_protos = m->alpn ? (const char **)s->alpn : NULL },
-                .credentials = { .client_id = m->client_id,
-                                 .authentication = { .certificate = (const char *)s->cert,
-                                                     .certificate_len = length(m->cert),
-                                                     .key = (const char *)s->key,
-                                                     .key_len = length(m->key) } },
-                .session = { .keepalive = m->keepalive_s,
-                             .last_will = { .topic = m->will_topic,
-                                            .msg = m->will_payload,
-                                            .qos = 1 } },
-                .network = { .timeout_ms = NETWORK_MS, .disable_auto_reconnect = true },
-                .task.stack_size = STACK,
-                /* a whole message with its topic and header comes in one piece */
-                .buffer.size = PORT_MESSAGE_MAX + PORT_TOPIC_MAX + 16,
-        };
+        struct port_mqtt own = *m;
 
-        return esp_mqtt_client_init(&cfg);
+        own.ca.p = s->ca;
+        own.cert.p = s->cert;
+        own.key.p = s->key;
+        return mqtt_client_new(&own, s->alpn[0] ? s->alpn : NULL);
 }
 
 int port_mqtt_connect(const struct port_mqtt *m)

@@ -13,7 +13,9 @@
 
 static bool running;
 static uint32_t turn; /* of this provisioning: what an earlier one says late is not heard */
+#if PROV_HAS_SECURITY_2
 static prov_security2_t security2;
+#endif
 
 struct news {
         uint32_t turn;
@@ -110,11 +112,15 @@ static esp_err_t start(const struct port_prov *p)
 {
         if (p->security != 2)
                 return prov_mgr_start(PROV_SECURITY_1, p->pop, p->service_name, p->service_key);
+#if PROV_HAS_SECURITY_2
         security2 = (prov_security2_t){ .salt = (const char *)p->salt,
                                         .salt_len = (uint16_t)p->salt_len,
                                         .verifier = (const char *)p->verifier,
                                         .verifier_len = (uint16_t)p->verifier_len };
         return prov_mgr_start(PROV_SECURITY_2, &security2, p->service_name, p->service_key);
+#else
+        return ESP_ERR_NOT_SUPPORTED;
+#endif
 }
 
 int port_prov_start(const struct port_prov *p)

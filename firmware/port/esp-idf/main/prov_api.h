@@ -6,6 +6,9 @@
 #include <esp_idf_version.h>
 #include <sdkconfig.h>
 
+/* ESP8266_RTOS_SDK has neither Bluetooth nor security 2. */
+#define PROV_HAS_SECURITY_2 (!CONFIG_IDF_TARGET_ESP8266)
+
 #if ESP_IDF_VERSION < ESP_IDF_VERSION_VAL(6, 0, 0)
 #include <wifi_provisioning/manager.h>
 #include <wifi_provisioning/scheme_softap.h>

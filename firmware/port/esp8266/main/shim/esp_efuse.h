@@ -1,0 +1,1 @@
+/* ESP-IDF 5 has the eFuses of anti-rollback here; this chip has none. */
