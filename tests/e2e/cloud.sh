@@ -268,10 +268,17 @@ expect "down" 0 'broker stopped'
 if left >"$T/left"; then fail "nothing is left" "$(cat "$T/left")"; else pass "nothing is left"; fi
 run samples/cloud/down "$C"
 expect "down again" 0
-run up --listen 127.0.0.2 --host 127.0.0.2 --mqtt-port 0 "$T/two"
+echo secret >"$T/passphrase"
+certgen -q ca "$T/ca" --cn Acme --passphrase-file "$T/passphrase" >/dev/null
+run up --listen 127.0.0.2 --host 127.0.0.2 --mqtt-port 0 --ca "$T/none" "$T/two"
+expect "a CA that is none" 1 'no CA'
+run up --listen 127.0.0.2 --host 127.0.0.2 --mqtt-port 0 --ca "$T/ca" "$T/two"
+expect "a CA whose passphrase is not known" 5 'certgen has failed'
+run up --listen 127.0.0.2 --host 127.0.0.2 --mqtt-port 0 --passphrase-file "$T/passphrase" "$T/two"
 expect "a cloud at another address" 0 'mqtts://127.0.0.2:'
 eval "$(grep -m1 '^  curl ' "$T/stdout" | sed 's/curl/curl -sS/')" >"$T/two.out" 2>&1
 check "its shadows answer there" grep -q '"code":404' "$T/two.out"
+check "its certificates are that CA's" certgen -q verify --ca "$T/ca" "$T/two/devices/SO-000001.crt"
 run up --listen 127.0.0.3 "$T/two"
 expect "a third address wants another folder" 1 'another folder'
 run samples/cloud/down "$T/two"
