@@ -12,6 +12,7 @@
 #include <freertos/FreeRTOS.h>
 #include <freertos/semphr.h>
 #include <freertos/task.h>
+#include <sdkconfig.h>
 
 #include "base/err.h"
 #include "base/strf.h"
@@ -20,12 +21,16 @@
 
 #define SILENCE_MS 30000
 #define HOPS_MAX   5u
-#define STACK      6144u /* TLS */
+#define STACK      8192u /* TLS, a URL */
 #define PRIO       4
 #define CHUNK      2048u
 #define HEADER_MAX 2048 /* bytes of one field: a redirection's target */
 
-#define HTTP_DER (!CONFIG_IDF_TARGET_ESP8266) /* certificates not only as PEM */
+#if CONFIG_IDF_TARGET_ESP8266
+#define HTTP_DER 0
+#else
+#define HTTP_DER 1 /* certificates not only as PEM */
+#endif
 
 static const char scheme[] = "https://";
 
