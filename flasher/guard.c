@@ -208,6 +208,12 @@ static int check_nvs(const struct guard *gd, const struct job_file *f, struct di
 
         if (gd->job->force || !e || !ptable_is(e, PTABLE_DATA, PTABLE_DATA_NVS))
                 return 0;
+        if (e->flags & PTABLE_FLAG_ENCRYPTED)
+                return diag_set(d, E_VERIFY,
+                                "partition %s is flagged encrypted, but NVS rewrites single bits "
+                                "and cannot lie under flash encryption: the firmware would refuse "
+                                "it; take the flag off (NVS has keys of its own), or --force",
+                                e->name);
         for (unsigned i = 0; i < BOOTFUSE_KEYS && !gd->sec.from_efuses; i++)
                 hmac |= gd->sec.purposes[i] == BOOTFUSE_HMAC_UP;
         if ((keys || hmac) && nvs_looks_plain(f->data.data, f->data.len))

@@ -111,6 +111,17 @@ run flasher --port "$port" write --table "$FW/partition-table.bin" fctry="$T/pla
 expect "flasher: a plain image for a chip with an HMAC key" 4 'the chip has an HMAC key for NVS'
 stop
 
+# --- a table that puts NVS under flash encryption ---
+sed 's/^\(fctry,.*\)readonly/\1encrypted/' samples/outlet/partitions.csv >"$T/wrong.csv"
+partgen -q "$T/wrong.csv" "$T/wrong.bin"
+start "$T/four"
+run flasher --port "$port" write-flash "${base[@]}" 0x8000 "$T/wrong.bin" 0x340000 "$T/plain.bin"
+expect "flasher: fctry flagged encrypted" 4 'partition fctry is flagged encrypted'
+check "by force" flasher --port "$port" write-flash --force "${base[@]}" 0x8000 "$T/wrong.bin" 0x340000 "$T/plain.bin"
+says "the firmware refuses it" 'factory partition: has another type'
+same "and leaves it alone" <(part $FCTRY $((0x6000))) "$T/plain.bin"
+stop
+
 # --- neither: plain NVS, and an encrypted image by force ---
 start "$T/three"
 check "the unit" flasher --port "$port" write-flash --force "${base[@]}" 0x8000 "$FW/partition-table.bin" 0x340000 "$T/sealed.bin"

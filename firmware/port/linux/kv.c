@@ -166,6 +166,8 @@ static int config(struct part *p, struct nvs_store_config *cfg)
 
         if (!e || !ptable_is(e, PTABLE_DATA, PTABLE_DATA_NVS))
                 return -E_NOTFOUND;
+        if (e->flags & PTABLE_FLAG_ENCRYPTED) /* NVS rewrites bits: ESP-IDF refuses this too */
+                return -E_TYPE;
         if ((rc = unseal()) < 0)
                 return rc;
         p->entry = e;

@@ -23,7 +23,8 @@ trap 'exit 130' INT TERM HUP
 stop_all # of one that was killed
 rm -rf "$out"
 mkdir -p "$out"
-cp "$top/samples/outlet/mfg_config.csv" "$top/samples/outlet/secure/partitions.csv" "$out/"
+cp "$top/samples/outlet/mfg_config.csv" "$top/samples/outlet/secure/partitions.csv" \
+        "$top/samples/outlet/secure/profile.json" "$out/"
 cd "$out"
 
 step() { printf '\n\033[1m%s\033[0m\n' "== $*"; }
@@ -58,6 +59,7 @@ heard() {
 step "Once a product: two signing keys, one of them in a safe, and their public halves"
 show flasher generate-signing-key sign1.pem
 show flasher generate-signing-key sign2.pem
+show flasher extract-public-key --key sign1.pem sign1.pub
 show flasher extract-public-key --key sign2.pem sign2.pub
 show flasher digest-key sign1.pem
 
@@ -92,12 +94,11 @@ show flasher -p "$port" write --table partitions.csv --flash-key flash.key bootl
         partition-table=partition-table.bin otadata="$built/firmware/ota_data_initial.bin" \
         nvs_keys=keys/nvs_keys.bin ota_0=outlet.bin fctry=fctry.bin
 
-step "Its eFuses: flash encryption first, then secure boot"
-show flasher -p "$port" efuse --yes burn-key BLOCK_KEY0 flash.key XTS_AES_128_KEY \
-        burn-efuse SPI_BOOT_CRYPT_CNT 1 burn-efuse DIS_DOWNLOAD_MANUAL_ENCRYPT
-show flasher -p "$port" efuse --yes burn-key-digest BLOCK_KEY1 sign1.pem SECURE_BOOT_DIGEST0 \
-        BLOCK_KEY2 sign2.pub SECURE_BOOT_DIGEST1 burn-efuse SECURE_BOOT_EN
+step "Its eFuses, as profile.json says: keys, flash encryption, secure boot, and download mode last"
+show flasher -p "$port" secure-plan --dry-run profile.json
+show flasher -p "$port" secure-plan --yes profile.json
 show flasher -p "$port" get-security-info
+refused flasher -p "$port" --chip esp32c3 read-flash 0x340000 0x1000 dump.bin
 
 step "It boots: the ROM decrypts and verifies the bootloader, the bootloader the app, the app reads its factory data"
 flasher -p "$port" monitor >uart.txt 2>monitor.txt &
@@ -136,12 +137,6 @@ wait_for heard '^FCTRY-SELFTEST'
 setup=127.0.0.1:$(sed -n 's/.*provisioning of .* on port \([0-9]*\).*/\1/p' uart.txt | tail -1)
 show provcli http --pop-file pop --ssid home --passphrase-file passphrase "$setup"
 wait_for heard 'cloud: connected'
-
-step "Last, the door: download mode neither reads nor burns any more"
-kill "$monitor"
-monitor=
-show flasher -p "$port" efuse --yes burn-efuse ENABLE_SECURITY_DOWNLOAD
-refused flasher -p "$port" read-flash 0x340000 0x1000 dump.bin
 
 step "What a thief of the flash chip has"
 for secret in 'PRIVATE KEY' SO-000001 'correct horse' outlet "$(cat pop)"; do
