@@ -20,7 +20,7 @@ struct broker {
         bool up;          /* connected */
         unsigned pending; /* subscriptions without an answer */
         bool told;        /* that it is away */
-        uint64_t retry_at;
+        uint64_t retry_at, give_up_at;
         unsigned retry_ms;
 };
 
@@ -128,6 +128,15 @@ static void lost(struct broker *b, int rc)
         b->retry_ms = b->retry_ms * 2 > BROKER_RETRY_MOST ? BROKER_RETRY_MOST : b->retry_ms * 2;
 }
 
+/* A connection was begun, or not: rc. */
+static void opened(struct broker *b, int rc)
+{
+        b->open = rc == MOSQ_ERR_SUCCESS;
+        b->give_up_at = now_ms() + BROKER_PATIENCE_MS;
+        if (!b->open)
+                lost(b, rc);
+}
+
 int broker_start(const struct broker_config *cfg, struct service *s, struct broker **out,
                  struct diag *d)
 {
@@ -155,10 +164,7 @@ int broker_start(const struct broker_config *cfg, struct service *s, struct brok
                                 cfg->key, mosquitto_strerror(rc));
         s->publish = publish;
         s->ctx = b;
-        rc = mosquitto_connect_async(b->client, cfg->host, cfg->port, BROKER_KEEPALIVE_S);
-        b->open = rc == MOSQ_ERR_SUCCESS;
-        if (rc != MOSQ_ERR_SUCCESS)
-                lost(b, rc);
+        opened(b, mosquitto_connect_async(b->client, cfg->host, cfg->port, BROKER_KEEPALIVE_S));
         return 0;
 }
 
@@ -168,30 +174,20 @@ int broker_fd(const struct broker *b, short *events)
         return b->open ? mosquitto_socket(b->client) : -1;
 }
 
-static void connect_again(struct broker *b)
-{
-        int rc;
-
-        if (now_ms() < b->retry_at)
-                return;
-        rc = mosquitto_reconnect_async(b->client); /* closes what is left of the last one */
-        b->open = rc == MOSQ_ERR_SUCCESS;
-        if (rc != MOSQ_ERR_SUCCESS)
-                lost(b, rc);
-}
-
 void broker_run(struct broker *b, short revents)
 {
         int rc = MOSQ_ERR_SUCCESS;
 
         if (!b->open) {
-                connect_again(b);
+                if (now_ms() >= b->retry_at) /* closes what is left of the last one, too */
+                        opened(b, mosquitto_reconnect_async(b->client));
                 return;
         }
         if (revents & (POLLIN | POLLERR | POLLHUP))
                 rc = mosquitto_loop_read(b->client, 1);
         /* the library does not see that a connection was never made */
-        if (rc == MOSQ_ERR_SUCCESS && !b->up && revents & (POLLERR | POLLHUP))
+        if (rc == MOSQ_ERR_SUCCESS && !b->up &&
+            (revents & (POLLERR | POLLHUP) || now_ms() >= b->give_up_at))
                 rc = MOSQ_ERR_CONN_LOST;
         if (rc == MOSQ_ERR_SUCCESS && (revents & POLLOUT || mosquitto_want_write(b->client)))
                 rc = mosquitto_loop_write(b->client, 1);

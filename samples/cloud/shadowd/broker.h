@@ -11,6 +11,7 @@
 #define BROKER_KEEPALIVE_S 30
 #define BROKER_RETRY_MS    1000u /* after a lost connection; doubles up to … */
 #define BROKER_RETRY_MOST  30000u
+#define BROKER_PATIENCE_MS 30000u /* from a connection to the broker's word that it is one */
 
 struct broker;
 
