@@ -38,12 +38,12 @@ show() { # runs a command, and says it so that it can be typed again
         echo
         "$@"
 }
-wait_for() { # COMMAND…: until it succeeds, half a minute at most
-        for _ in $(seq 300); do
+wait_for() { # COMMAND…: until it succeeds, a minute at most
+        for _ in $(seq 600); do
                 if "$@"; then return 0; fi
                 sleep 0.1
         done
-        printf 'demo: waited half a minute for: %s\n' "$*" >&2
+        printf 'demo: waited a minute for: %s\n' "$*" >&2
         return 1
 }
 

@@ -38,7 +38,7 @@ set -m
 BIN=$T/stub samples/cloud/up --mqtt-port 0 --thing dev-1 "$C" >"$T/int.out" 2>&1 &
 waiting=$!
 set +m
-for i in $(seq 400); do [ -s "$C/run/shadowd.pid" ] && break; sleep 0.05; done
+for i in $(seq 1200); do [ -s "$C/run/shadowd.pid" ] && break; sleep 0.05; done
 run up "$C"
 expect "two at a time: the second one says so" 5 'another up or down is at work'
 kill -INT -- "-$waiting"
@@ -76,7 +76,7 @@ ask() {
         local who=$1 cert
         shift
         case $who in dev-*) cert=$C/devices/$who ;; *) cert=$C/pki/$who ;; esac
-        status=$(curl -sS --max-time 20 --tlsv1.2 --cacert "$CA" --cert "$cert.crt" --key "$cert.key" -o "$T/stdout" -w '%{http_code}' \
+        status=$(curl -sS --max-time 60 --tlsv1.2 --cacert "$CA" --cert "$cert.crt" --key "$cert.key" -o "$T/stdout" -w '%{http_code}' \
                 -D "$T/head" "${@:1:$#-1}" "https://127.0.0.1:$REST_PORT${*: -1}" 2>"$T/stderr")
 }
 S1=/things/dev-1/shadow
@@ -152,9 +152,9 @@ listen() { # WHO FILE filters
         subs="$subs $!"
         until_there "$file" 'Subscribed'
 }
-until_there() { # FILE REGEX: within 20 seconds
+until_there() { # FILE REGEX: within a minute
         local i
-        for i in $(seq 400); do grep -qE -- "$2" "$1" && return 0; sleep 0.05; done
+        for i in $(seq 1200); do grep -qE -- "$2" "$1" && return 0; sleep 0.05; done
         tail -20 "$1"
         return 1
 }
@@ -214,7 +214,7 @@ was=$(version)
 for i in 1 2 3 4; do # updates while it is killed again and again: what was accepted stays
         ( for k in $(seq 20); do ask dev-1 -d "{\"state\":{\"desired\":{\"n\":$((i * 100 + k))}}}" $S1 && [ "$status" = 200 ] && echo "$((i * 100 + k))"; done ) >"$T/done.$i" 2>/dev/null &
         writer=$!
-        for k in $(seq 100); do [ -s "$T/done.$i" ] && break; sleep 0.02; done
+        for k in $(seq 3000); do [ -s "$T/done.$i" ] && break; sleep 0.02; done
         kill -KILL "$(cat "$C/run/shadowd.pid")"
         wait $writer
         up -q "$C" || break

@@ -30,7 +30,7 @@ run up -q --mqtt-port 0 "$C"
 expect "a cloud" 0
 . "$C/cloud.env"
 tutorial() { # as ESP-Jumpstart prints it: the device's own certificate
-        curl -sS --max-time 20 "$@" --tlsv1.2 --cacert "$CA" --cert "$C/devices/$THING.crt" --key "$C/devices/$THING.key" \
+        curl -sS --max-time 60 "$@" --tlsv1.2 --cacert "$CA" --cert "$C/devices/$THING.crt" --key "$C/devices/$THING.key" \
                 "https://$HOST:$REST_PORT/things/$THING/shadow"
 }
 shadow_has() { tutorial 2>/dev/null | grep -qE -- "$1"; } # REGEX
