@@ -496,8 +496,6 @@ static int open_ca(struct line_maker *m, struct report *r)
                                       f->profile.text);
         if ((rc = ca_open(&from, time(NULL), &m->ca, &d)) < 0)
                 return line_job_error(m->job, &f->ca, -rc, r, "ca: %s", diag_text(&d));
-        if ((rc = file_mkdirs(f->out.text, 0700, &d)) < 0)
-                return line_job_error(m->job, &f->out, -rc, r, "out: %s", diag_text(&d));
         m->issue = (struct issue_config){ .ca = &m->ca,
                                           .profile = &m->profile,
                                           .folder = f->out.text,
@@ -528,6 +526,8 @@ int line_maker_open(const struct line_job *job, size_t size, struct line_maker *
                 rc = check_columns(m, r);
         if (rc == 0 && f->keys)
                 rc = open_ca(m, r);
+        if (rc == 0 && f->out.text && (rc = file_mkdirs(f->out.text, 0700, &d)) < 0)
+                line_job_error(job, &f->out, -rc, r, "out: %s", diag_text(&d));
         return rc;
 }
 

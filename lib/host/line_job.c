@@ -490,8 +490,6 @@ static int take_prov(struct reader *d, const cJSON *v, void *to)
 
 static int factory_whole(struct reader *d, const struct line_factory *f)
 {
-        const struct line_job *j = d->j;
-
         if (!f->folder.text == !f->config.text)
                 return bad(d, E_SYNTAX,
                            "either a folder of images, or a config from which they are made");
@@ -500,11 +498,12 @@ static int factory_whole(struct reader *d, const struct line_factory *f)
                            "image is missing: the names in the folder, like outlet-{serial}.bin");
         if (f->folder.text && (f->keys != LINE_KEYS_NONE || f->value_count || f->prov))
                 return bad(d, E_SYNTAX, "keys, values and provisioning go with config");
-        if ((f->keys || f->prov) && (!f->ca.text || !f->out.text))
-                return bad(d, E_SYNTAX, "credentials need a ca, and a folder to go to: out");
+        if (f->keys && !f->ca.text)
+                return bad(d, E_SYNTAX, "certificates need a ca");
+        if ((f->keys || f->prov) && !f->out.text)
+                return bad(d, E_SYNTAX, "credentials need a folder to go to: out");
         if (f->ca.text && !f->keys)
                 return bad(d, E_SYNTAX, "a ca without keys: \"station\" or \"on-device\"");
-        (void)j;
         return 0;
 }
 
@@ -567,7 +566,6 @@ static int take_label(struct reader *d, const cJSON *v, void *to)
                 { "file", PATH, AT(line_job, label.file), 0, 0, NULL },
                 { "command", WORD, AT(line_job, label.command), 0, 0, NULL },
                 { "printer", WORD, AT(line_job, label.printer), 0, 0, NULL },
-                { "scan", FLAG, AT(line_job, label.scan), 0, 0, NULL },
                 { 0 },
         };
         struct line_job *j = to;

@@ -97,7 +97,6 @@ struct line_job {
         struct {
                 bool given;
                 struct line_word template, format, file, command, printer;
-                bool scan; /* it is read back before the unit counts */
         } label;
         struct {
                 struct line_word name, port;

@@ -94,7 +94,7 @@ int talk_answer(struct line_talk *t, uint64_t deadline, struct blob *pem, struct
         while ((rc = talk_line(t, deadline)) > 0) {
                 if (!strncmp(t->line, "-----BEGIN ", 11))
                         inside = true;
-                if (inside && pem && pem_add(pem, t->line) < 0)
+                if (inside && pem && t->line[0] && pem_add(pem, t->line) < 0)
                         return diag_set(d, E_NOSPACE, "the console's answer does not end");
                 if (!strncmp(t->line, "-----END ", 9))
                         inside = false;
