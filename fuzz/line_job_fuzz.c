@@ -8,12 +8,12 @@
 
 #include "host/line_job.h"
 
-static void place_is_inside(const char *text, const struct diag *d)
+static void place_is_inside(const char *text, size_t n, const struct diag *d)
 {
         uint32_t lines = 1;
 
-        for (; *text; text++)
-                lines += *text == '\n';
+        for (size_t i = 0; i < n; i++)
+                lines += text[i] == '\n';
         if (d->line > lines)
                 abort();
 }
@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if ((rc < 0) != (r.errors > 0) || (rc < 0 && (!first.code || !first.text[0])))
                 abort();
         if (rc < 0)
-                place_is_inside(text, &first);
+                place_is_inside(text, size, &first);
         if (rc == 0) {
                 if (!j->chip || !j->table.text || !j->image_count || !j->ledger.text || !j->baud ||
                     !j->selftest.seconds)

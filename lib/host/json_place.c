@@ -13,9 +13,20 @@ struct scan {
 
 #define DEPTH_MAX 1000u /* as cJSON's nesting limit */
 
+/* cJSON takes every control character, NUL too, for a blank. */
+static bool is_blank(char c)
+{
+        return (unsigned char)c <= ' ';
+}
+
+static bool is_one_of(char c, const char *set)
+{
+        return c && strchr(set, c);
+}
+
 static void blanks(struct scan *s)
 {
-        while (s->p < s->end && strchr(" \t\r\n", *s->p) && *s->p)
+        while (s->p < s->end && is_blank(*s->p))
                 s->p++;
 }
 
@@ -49,23 +60,21 @@ static int skip_value(struct scan *s)
                 if (*s->p == '"') {
                         if (skip_string(s, &at, &n) < 0)
                                 return -E_SYNTAX;
-                } else if (strchr("[{", *s->p)) {
+                } else if (is_one_of(*s->p, "[{")) {
                         depth++;
                         s->p++;
-                } else if (strchr("]}", *s->p)) {
+                } else if (is_one_of(*s->p, "]}")) {
                         if (!depth)
                                 return -E_SYNTAX;
                         depth--;
                         s->p++;
-                } else if (strchr(",:", *s->p)) {
+                } else if (is_one_of(*s->p, ",:")) {
                         if (!depth)
                                 return -E_SYNTAX;
                         s->p++;
                 } else {
-                        while (s->p < s->end && *s->p && !strchr(" \t\r\n,:]}[{\"", *s->p))
+                        while (s->p < s->end && !is_blank(*s->p) && !is_one_of(*s->p, ",:]}[{\""))
                                 s->p++;
-                        if (s->p < s->end && !*s->p)
-                                return -E_SYNTAX;
                 }
         } while (depth);
         return 0;
@@ -84,7 +93,7 @@ static int find_part(struct scan *s, bool object, const char *part, size_t len, 
                 blanks(s);
                 if (s->p >= s->end)
                         return -E_SYNTAX;
-                if (strchr("]}", *s->p))
+                if (is_one_of(*s->p, "]}"))
                         return 0;
                 if (*s->p == ',') {
                         s->p++;
@@ -132,7 +141,7 @@ int json_place(const char *text, size_t len, const char *path, uint32_t *line, u
                 const char *at = place;
 
                 path += strcspn(path, "/");
-                if (s.p >= s.end || !strchr("[{", *s.p) || !*s.p)
+                if (s.p >= s.end || !is_one_of(*s.p, "[{"))
                         break;
                 s.p++;
                 rc = find_part(&s, s.p[-1] == '{', part, (size_t)(path - part), &at);
