@@ -12,6 +12,7 @@ include mk/test.mk
 include mk/lint.mk
 include mk/device.mk
 include mk/install.mk
+include mk/analyse.mk
 
 .PHONY: all help clean demo bench deps
 all: $(TOOL_BINS) $(EXTRA_BINS)
@@ -25,6 +26,7 @@ help:
 	@echo 'make device      compile the freestanding code with the chips'\'' compilers'
 	@echo 'make lint        headers, include direction, freestanding core, man pages'
 	@echo 'make fuzz-NAME   run one fuzz target (FUZZ_SECONDS=60); names:$(foreach f,$(FUZZ_TARGETS), $(f))'
+	@echo 'make analyse     cppcheck and clang-tidy; make check-valgrind: the command-line tests under valgrind'
 	@echo 'make check-fresh the two commands above on an empty Debian 12 (root, debootstrap)'
 	@echo 'make deb         a Debian package in dist/'
 	@echo 'make install     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'

@@ -295,7 +295,7 @@ static int device_encrypt(const struct device *v, struct diag *d)
 int batch_hash_text(struct sha256 *sha, uint32_t salt, const char *text, size_t n,
                     struct batch_hash *out)
 {
-        uint8_t digest[SHA256_LEN];
+        uint8_t digest[SHA256_LEN] = { 0 };
         uint8_t number[4];
         int rc = sha256_begin(sha);
 

@@ -137,8 +137,10 @@ static int compress_piece(struct libdeflate_compressor *c, struct piece *p)
                 free(out);
                 return 0;
         }
+        p->comp = out;
         fit = realloc(out, p->comp_len);
-        p->comp = fit ? fit : out;
+        if (fit)
+                p->comp = fit;
         return 0;
 }
 

@@ -237,6 +237,7 @@ static long encode_entries(Prov__WifiScan *w, const struct prov_scan_msg *m, uin
                 w->payload_case = PROV__WIFI_SCAN__PAYLOAD_RESP_RESULT;
                 w->resp_result = &list;
                 n = pack(&w->base, out, cap);
+                w->resp_result = NULL;
         }
         free(entries);
         free(pointers);
