@@ -93,7 +93,7 @@ for one in $only; do
                 verdict "make deb, and lintian has nothing to say" $?
                 rm -rf --one-file-system "${work:?}/clean"
                 cp -a "$work/base" "$work/clean"
-                cp "$work"/deb/root/fctry-tools/dist/fctry-tools_*.deb "$work/clean/tmp/"
+                find "$work/deb" -path "*/dist/fctry-tools_*.deb" -exec cp {} "$work/clean/tmp/" \;
                 inside clean root 'apt-get update -qq; apt-get install -y -qq --no-install-recommends /tmp/fctry-tools_*.deb >/dev/null &&
                         for t in nvsgen partgen certgen flasher provcli vboard; do $t --version || exit 1; done && cd /tmp && certgen ca --cn Acme --no-passphrase ca' >"$work/log" 2>&1 </dev/null
                 verdict "the package installs and runs in an empty system" $? ;;

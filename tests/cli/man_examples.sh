@@ -24,7 +24,8 @@ why() {
         case $1 in
         *pkcs11:*) echo "wants a token: tests/e2e/softhsm.sh" ;;
         "provcli ble"* | "provcli softap"* | *' scan'*) echo "wants a radio: tests/e2e/radio.sh" ;;
-        "flasher line"*) echo "a line works until it is stopped: tests/e2e/line.sh" ;;
+        "flasher line"*) echo "a line works until it is stopped: tests/cli/line.sh" ;;
+        "flasher label"*) echo "wants a unit that has passed: tests/cli/label.sh" ;;
         esptool*) echo "another project's tool: tests/e2e/vboard_esptool.sh" ;;
         esac
 }
@@ -63,6 +64,9 @@ fixture() {
                 cp -r "$O/firmware" build
                 cp build/bootloader.bin bl.bin && cp build/outlet.bin app.bin
                 cp bl.bin bootloader.bin && cp pt.bin partition-table.bin && cp unit-0017.bin my_mfg.bin
+                flasher ledger define --ledger outlet.ledger line 'SO-%06u'
+                head -c 32 /dev/urandom >fe.bin
+                certgen signing-key sb.pem
                 truncate -s 4M flash.bin
                 dd if=pt.bin of=flash.bin bs=4096 seek=8 conv=notrunc
                 dd if=unit-0017.bin of=flash.bin bs=4096 seek=$((0x340)) conv=notrunc
