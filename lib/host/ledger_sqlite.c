@@ -28,6 +28,7 @@ static int db_fail(struct sqlite_db *s, struct diag *d)
         const int e = sqlite3_errcode(s->db);
         const char *why = sqlite3_errmsg(s->db);
         const char *name = s->base.name;
+        const int system = e == SQLITE_IOERR ? sqlite3_system_errno(s->db) : 0;
 
         switch (e & 0xff) {
         case SQLITE_BUSY:
@@ -56,8 +57,11 @@ static int db_fail(struct sqlite_db *s, struct diag *d)
         case SQLITE_ERROR:
                 return diag_set(d, E_FORMAT, "%s: not a ledger of this version (%s)", name, why);
         default:
-                return diag_set(d, E_IO, "%s: the ledger: %s%s", name, why,
-                                e == SQLITE_FULL ? "; free some space and try again" : "");
+                return diag_set(d, E_IO, "%s: nothing was recorded: %s%s%s; %s", name, why,
+                                system ? ": " : "", system ? strerror(system) : "",
+                                e == SQLITE_FULL || system == ENOSPC
+                                        ? "free some space and try again"
+                                        : "look after the disk and try again");
         }
 }
 

@@ -75,6 +75,17 @@ expect "a board that has an identity" 1 'mac8.csv:2: X-8: 02:00:00:00:00:09 is u
 run led import x "$T/nothere.csv"
 expect "a file that is not there" 1 'nothere.csv'
 
+# a disk that takes no more: nothing of it is recorded, and it can be done again
+seq -f 'D-%06g' 3000 | sed '1i serial' >"$T/many.csv"
+led --silent create --ledger "$T/full.db"
+run bash -c "trap '' XFSZ; ulimit -f 200; flasher ledger import many '$T/many.csv' --ledger '$T/full.db'"
+expect "a disk that is full is the station's trouble" 5 'nothing was recorded: .*try again'
+run led query --ledger "$T/full.db" --batch many
+expect "and half an import is none" 0 '^0 units'
+check "the ledger is whole" led verify --ledger "$T/full.db"
+run led import many "$T/many.csv" --ledger "$T/full.db"
+expect "the same import, when there is space again" 0 '3000 new'
+
 # four boards; then the batch is used up
 "$station" "$L" S1 nov 1 4 3 >"$T/told" 2>&1
 run "$station" "$L" S1 nov 77 1 3
