@@ -1,6 +1,7 @@
 /* Link, session and secrets of all commands. */
 #include "provcli.h"
 
+#include <arpa/inet.h>
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,9 +132,27 @@ static unsigned wait_ms(void)
         return opts.wait_s > 0 ? (unsigned)opts.wait_s * 1000 : 0;
 }
 
+/* esp_prov.py has the address in --service_name: "192.168.4.1:80". */
+static bool is_address(const char *s)
+{
+        const char *colon = s ? strrchr(s, ':') : NULL;
+        struct in_addr a;
+
+        if (s && inet_pton(AF_INET, s, &a) == 1)
+                return true;
+        return colon && colon != s && colon[1] && colon[1 + strspn(colon + 1, "0123456789")] == 0;
+}
+
+static const char *host_of_device(void)
+{
+        if (opts.host)
+                return opts.host;
+        return !opts.join && is_address(opts.service) ? opts.service : SOFTAP_HOST;
+}
+
 static int http_link(struct device *dev, struct diag *d)
 {
-        const struct prov_http_config cfg = { .host = opts.host ? opts.host : SOFTAP_HOST,
+        const struct prov_http_config cfg = { .host = host_of_device(),
                                               .interface = dev->softap
                                                                    ? softap_interface(dev->softap)
                                                                    : opts.interface,

@@ -21,7 +21,7 @@
 #include "base/strf.h"
 #include "host/softap_impl.h"
 
-#define JOIN_MS_DEFAULT 30000u
+#define JOIN_MS_DEFAULT 45000u /* NetworkManager takes 25 s to say that a key is wrong */
 #define ADDRESS_MS      15000u
 #define LOOK_MS         100
 

@@ -25,7 +25,7 @@ struct softap_config {
         size_t key_len;
         const char *via;     /* "nm" or "wpa"; NULL: nm where it has the interface, else wpa */
         const char *target;  /* "192.168.4.1[:PORT]": joined is who has an address in its subnet */
-        unsigned timeout_ms; /* of joining; 0: 30 s */
+        unsigned timeout_ms; /* of joining; 0: 45 s */
 };
 
 struct softap;

@@ -47,6 +47,18 @@ check "custom data arrived" grep -q '^custom hello' "$log"
 if grep -qE 'correct horse|abcd1234' "$T/stderr" "$T/stdout"; then fail "-v shows no secret"; else pass "-v shows no secret"; fi
 
 start 1 pop=abcd1234
+run provcli --transport httpd --service_name "127.0.0.1:$port" --pop abcd1234 --ssid lab-main --passphrase incorrect
+expect "its --service_name is an address; wrong passphrase" 4 "does not accept the passphrase"
+run provcli --transport httpd --service_name "127.0.0.1:$port" --pop abcd1234 --reset
+expect "its --reset" 4 "only a failed attempt"
+run provcli --transport httpd --service_name "127.0.0.1:$port" --pop abcd1234 --reprov
+expect "its --reprov" 0 "waits for credentials"
+start 2 user=someone password=abcd1234
+run provcli --transport httpd --service_name "127.0.0.1:$port" --sec_ver 2 --sec2_username someone --sec2_pwd abcd1234 --ble_adapter hci0 \
+        --ssid lab-main --passphrase "correct horse"
+expect "its options of security 2" 0 "^connected"
+
+start 1 pop=abcd1234
 P --pop-file "$T/wrong-pop" --ssid lab-main --passphrase-file "$T/pass" softap
 expect "wrong proof of possession" 4 "does not accept the proof of possession"
 for _ in 2 3 4 5; do P --pop-file "$T/wrong-pop" status; done
@@ -59,6 +71,22 @@ expect "wrong passphrase" 4 '"result":"passphrase-wrong"'
 check "the device was reset and waits again" grep -q '^reset' "$log"
 P softap --pop-file "$T/pop" --ssid lab-main --passphrase-file "$T/pass"
 expect "and takes the right one without a reboot" 0 "^connected"
+
+# a person at a terminal is asked again
+start 1 pop=abcd1234
+if command -v script >/dev/null; then
+        {
+                until grep -q 'passphrase of the network' "$T/typed" 2>/dev/null; do sleep 0.1; done
+                echo incorrect
+                until [ "$(grep -c 'passphrase of the network' "$T/typed")" -ge 2 ]; do sleep 0.1; done
+                echo 'correct horse'
+                sleep 5
+        } | timeout 60 script -qec "provcli softap --host 127.0.0.1:$port --pop-file '$T/pop' --ssid lab-main" "$T/typed.log" >"$T/typed" 2>&1
+        check "a person is asked again after a wrong passphrase" grep -q 'connected to lab-main' "$T/typed"
+        check "what is typed is not shown" sh -c "! grep -q horse '$T/typed'"
+else
+        skip "a person is asked again" "no script(1)"
+fi
 
 start 1 pop=abcd1234
 P softap --pop-file "$T/pop" --ssid nowhere --passphrase-file "$T/pass" --json
@@ -259,6 +287,25 @@ run provcli batch "$T/one.csv" --ssid a --open -o /dev/full --retries 0
 expect "batch: a result that cannot be written" 5
 run provcli batch
 expect "batch: which devices" 2 "which devices"
+# the ledger of a line: its passed units are the devices, and it hears of each
+{
+        flasher ledger create --ledger "$T/ledger.db"
+        flasher ledger define W 'WL-%06u' --ledger "$T/ledger.db"
+} >"$T/ledger.out" 2>&1
+"$O/tests/ledger_station" "$T/ledger.db" station W 1 2 7 >>"$T/ledger.out" 2>&1
+mkdir "$T/prov"
+for n in 1 2; do printf '{"v":1,"service_name":"PROV_%s","pop":"abcd1234"}\n' $n >"$T/prov/WL-00000$n.prov"; done
+start 1 pop=abcd1234 delay=0 # only the first of the two will find it waiting
+run provcli batch --ledger "$T/ledger.db" --prov-dir "$T/prov" -o "$T/ledger.csv" --transport http --host "127.0.0.1:$port" -j 1 \
+        --ssid lab-main --passphrase-file "$T/pass" --retries 0
+expect "batch of a ledger: the units that have passed" 4 "^WL-000001: connected to lab-main"
+flasher ledger show --ledger "$T/ledger.db" WL-000001 >"$T/unit" 2>&1
+check "batch of a ledger: the unit's events have it" grep -q 'wifi: connected to lab-main, -41 dBm' "$T/unit"
+run provcli batch --ledger "$T/none.db" --prov-dir "$T/prov" -o "$T/ledger.csv" --ssid a --open
+expect "batch: no such ledger" 1 "none.db"
+rm "$T/prov/WL-000002.prov"
+run provcli batch --ledger "$T/ledger.db" --prov-dir "$T/prov" -o "$T/ledger.csv" --ssid a --open
+expect "batch of a ledger: a unit without secrets stops it" 1 "WL-000002.prov"
 kill "${devices[@]}" 2>/dev/null
 wait "${devices[@]}" 2>/dev/null
 
