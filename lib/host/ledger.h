@@ -195,7 +195,8 @@ int ledger_step(struct ledger *l, struct ledger_unit *u, enum ledger_state state
 int ledger_finish(struct ledger *l, struct ledger_unit *u, const char *failure, const char *note,
                   struct diag *d);
 
-/* Something that leaves the state alone: kind is "label" (counted), "scan" or "note". */
+/* Something that leaves the state alone: kind is "label" (counted), "scan" or "note". Repeated
+ * after a station error it may stand there twice. */
 int ledger_remark(struct ledger *l, struct ledger_unit *u, const char *kind, const char *note,
                   struct diag *d);
 

@@ -27,27 +27,42 @@ static int keep_batch(void *ctx, const char *const *cols, int n)
         return 0;
 }
 
-static int keep_serial(void *ctx, const char *const *cols, int n)
-{
-        char *serial = ctx;
+struct claimed {
+        char serial[LEDGER_SERIAL_MAX];
+        int64_t attempt;
+};
 
-        if (n != 1 || strlen(cols[0]) >= LEDGER_SERIAL_MAX)
+static int keep_claimed(void *ctx, const char *const *cols, int n)
+{
+        struct claimed *c = ctx;
+        struct ledger_record r;
+        struct cJSON *keep;
+
+        if (n != 1 || ledger_record_parse(cols[0], &r, &keep) < 0)
                 return -E_FORMAT;
-        strcpy(serial, cols[0]);
+        ledger_text_clean(c->serial, sizeof c->serial, r.serial);
+        c->attempt = r.attempt;
+        ledger_record_free(keep);
         return 0;
 }
 
 /* A call that is repeated: did the first one arrive? 1: yes, c->unit is the row. */
 static int claimed_before(struct ledger_tx *tx, struct ledger_claim *c, struct diag *d)
 {
-        char serial[LEDGER_SERIAL_MAX];
+        struct claimed was;
         const char *const token[] = { tx->token };
-        const char *const args[] = { serial };
-        int rc = ledger_query(tx->l,
-                              "SELECT serial FROM fctry_event WHERE id = $1 AND kind = 'claim'",
-                              token, 1, keep_serial, serial, d);
+        const char *const args[] = { was.serial };
+        int rc =
+                ledger_query(tx->l, "SELECT text FROM fctry_event WHERE id = $1 AND kind = 'claim'",
+                             token, 1, keep_claimed, &was, d);
 
-        return rc <= 0 ? rc : ledger_get(tx->l, "WHERE serial = $1", args, 1, &c->unit, d);
+        if (rc <= 0 || (rc = ledger_get(tx->l, "WHERE serial = $1", args, 1, &c->unit, d)) <= 0)
+                return rc;
+        return c->unit.attempt == was.attempt
+                       ? 1
+                       : diag_set(d, E_STATE,
+                                  "unit %s: claimed again since, at station %s, slot %s",
+                                  c->unit.serial, c->unit.station, c->unit.slot);
 }
 
 /* old (NULL: a new row) becomes this claim's. */

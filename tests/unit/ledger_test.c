@@ -238,13 +238,18 @@ static void test_stale_attempt(void **state)
 static void test_token(void **state)
 {
         struct fixture *f = *state;
-        struct ledger_claim c;
+        struct ledger_claim c, other;
 
         counter(f->a, 0);
         assert_int_equal(claim(f->a, "02:00:00:00:00:01", &c), 0);
         assert_int_equal(ledger_claim(f->a, &c, NULL), 0);
         assert_int_equal(c.unit.attempt, 1);
         assert_string_equal(c.unit.serial, "SO-000017");
+        /* meanwhile the board was put into another station: that one's attempt is not ours */
+        assert_int_equal(claim(f->b, "02:00:00:00:00:01", &other), 0);
+        assert_int_equal(other.unit.attempt, 2);
+        assert_int_equal(ledger_claim(f->a, &c, NULL), -E_STATE);
+        assert_false(c.passed);
 }
 
 static void test_scrap(void **state)
