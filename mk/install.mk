@@ -37,3 +37,7 @@ deb:
 # The README's two commands on an empty Debian 12, as root, as a user with sudo, and as one without.
 check-fresh:
 	@bash tests/fresh.sh
+
+.PHONY: pictures
+pictures: all
+	@BIN=$(abspath $(B))/bin bash docs/pictures/make.sh
