@@ -27,7 +27,7 @@ int line_unit_fail(struct line_unit *u, const char *failure, int code, const cha
         va_start(ap, fmt);
         vsnprintf(text, sizeof text, fmt, ap);
         va_end(ap);
-        u->failure = code == E_CANCELLED ? "abandoned" : failure;
+        u->failure = code == E_CANCELLED || interrupted() ? "abandoned" : failure;
         u->why = (struct diag){ 0 };
         diag_set(&u->why, code, "%s", text);
         return -1;
