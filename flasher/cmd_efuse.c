@@ -44,6 +44,18 @@ const struct opt efuse_options[] = {
         { 0 },
 };
 
+const char efuse_more[] =
+        "Reading:  summary [FIELD ...], get FIELD ..., dump, digest, check-error, get-custom-mac, "
+        "adc-info\n"
+        "Burning:  burn-efuse FIELD [VALUE] ..., burn-bit BLOCK BIT ..., burn-block-data BLOCK "
+        "FILE ...,\n"
+        "          burn-key BLOCK FILE PURPOSE ..., burn-key-digest BLOCK FILE PURPOSE ...,\n"
+        "          write-protect FIELD ..., read-protect FIELD ..., set-custom-mac ADDRESS,\n"
+        "          set-flash-voltage 1.8V|3.3V|OFF\n"
+        "All that burn in one line are one plan: checked, shown, confirmed, burnt and verified; "
+        "what reads\n"
+        "comes behind it. Options stand behind the command that they are for.";
+
 struct verb {
         const char *name; /* other spellings behind '|' */
         int (*run)(struct efuse_plan *p, struct efuse_dev *dev, const struct efuse_words *w);

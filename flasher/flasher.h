@@ -177,5 +177,6 @@ COMMAND(generate_flash_key);
 COMMAND(efuse);
 COMMAND(secure_plan);
 #undef COMMAND
+extern const char efuse_more[]; /* of its help */
 
 #endif
