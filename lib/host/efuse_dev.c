@@ -11,6 +11,7 @@
 #include "fmt/efuse_model.h"
 #include "host/file.h"
 
+#define TRIES    3
 #define IDLE_MS  2000 /* a burn takes some milliseconds */
 #define LATCH_US 1000 /* the ROM looks at its eFuses after each command: let them settle */
 
@@ -46,6 +47,25 @@ static int reg_write(struct efuse_dev *dev, uint32_t offset, uint32_t value, uin
         return 0;
 }
 
+/* Answers come without a checksum, and what is burnt by a wrong one stays: two of them have to
+ * agree. */
+static int read_sure(struct efuse_dev *dev, uint32_t offset, uint32_t *value, struct diag *d)
+{
+        uint32_t again = 0;
+        int rc = reg_read(dev, offset, value, d);
+
+        for (unsigned tries = 0; dev->loader && rc == 0 && tries < TRIES; tries++) {
+                if ((rc = reg_read(dev, offset, &again, d)) < 0 || again == *value)
+                        return rc;
+                *value = again;
+        }
+        if (dev->loader && rc == 0)
+                rc = diag_set(d, E_LINK,
+                              "the chip's registers do not read twice alike: the link is bad, take "
+                              "another cable");
+        return rc;
+}
+
 /*
  * One timing field. Files keep it as espefuse 4.8.1's virtual chips leave it, its value not moved
  * to the field's place, so that theirs and ours are the same.
@@ -53,7 +73,7 @@ static int reg_write(struct efuse_dev *dev, uint32_t offset, uint32_t value, uin
 static int reg_field(struct efuse_dev *dev, const struct efuse_timing *t, struct diag *d)
 {
         uint32_t old = 0;
-        const int rc = reg_read(dev, t->offset, &old, d);
+        const int rc = read_sure(dev, t->offset, &old, d);
 
         if (rc < 0)
                 return rc;
@@ -112,7 +132,7 @@ static int read_words(struct efuse_dev *dev, uint32_t offset, unsigned words, st
         for (unsigned k = 0; k < words && rc == 0; k++) {
                 uint32_t value = 0;
 
-                rc = reg_read(dev, offset + 4 * k, &value, d);
+                rc = read_sure(dev, offset + 4 * k, &value, d);
                 le32_put(dev->image + offset + 4 * k, value);
         }
         return rc;
@@ -194,28 +214,75 @@ static int clear_programming(struct efuse_dev *dev, struct diag *d)
         return rc;
 }
 
-static int load_programming(struct efuse_dev *dev, unsigned i, const uint8_t *data, struct diag *d)
-{
-        const struct efuse_chip *c = dev->chip;
-        const size_t len = efuse_data_len(c, dev->image, i);
-        uint8_t words[EFUSE_DATA_MAX + EFUSE_RS_CHECK] = { 0 };
-        unsigned n = c->flags & EFUSE_CHIP_V1 ? c->blocks[i].words : 8;
-        int rc;
+struct coded {
+        uint8_t words[EFUSE_DATA_MAX + EFUSE_RS_CHECK];
+        unsigned n; /* words of it */
+};
 
-        memcpy(words, data, len);
-        switch (efuse_coding(c, dev->image, i)) {
+static void encode(const struct efuse_dev *dev, unsigned i, const uint8_t *data, struct coded *c)
+{
+        memset(c, 0, sizeof *c);
+        memcpy(c->words, data, efuse_data_len(dev->chip, dev->image, i));
+        c->n = dev->chip->flags & EFUSE_CHIP_V1 ? dev->chip->blocks[i].words : 8;
+        switch (efuse_coding(dev->chip, dev->image, i)) {
         case EFUSE_RS:
-                efuse_rs_encode(words, words + EFUSE_DATA_MAX);
-                n = sizeof words / 4;
+                efuse_rs_encode(c->words, c->words + EFUSE_DATA_MAX);
+                c->n = sizeof c->words / 4;
                 break;
         case EFUSE_34:
-                efuse_34_encode(data, words);
+                efuse_34_encode(data, c->words);
                 break;
         default:
                 break;
         }
-        rc = write_words(dev, c->blocks[i].write, words, n, d);
-        wipe(words, sizeof words);
+}
+
+/* Does the programming register at offset hold that? *same stays false once it is. */
+static int compare_word(struct efuse_dev *dev, uint32_t offset, uint32_t word, bool *same,
+                        struct diag *d)
+{
+        uint32_t value = 0;
+        const int rc = read_sure(dev, offset, &value, d);
+
+        *same &= value == word;
+        return rc;
+}
+
+/* All that a burn would find: c for block i, and on an ESP32 nothing for the others. */
+static int compare_programming(struct efuse_dev *dev, unsigned i, const struct coded *c, bool *same,
+                               struct diag *d)
+{
+        const struct efuse_chip *chip = dev->chip;
+        int rc = 0;
+
+        *same = true;
+        for (unsigned k = 0; k < c->n && rc == 0; k++)
+                rc = compare_word(dev, chip->blocks[i].write + 4 * k, le32_get(c->words + 4 * k),
+                                  same, d);
+        for (unsigned b = 0; chip->flags & EFUSE_CHIP_V1 && b < chip->block_count; b++)
+                for (unsigned k = 0; b != i && k < chip->blocks[b].words && rc == 0; k++)
+                        rc = compare_word(dev, chip->blocks[b].write + 4 * k, 0, same, d);
+        return rc;
+}
+
+/* Requests come without a checksum too: what is to be burnt is read back before it is. */
+static int load_programming(struct efuse_dev *dev, unsigned i, const uint8_t *data, struct diag *d)
+{
+        struct coded c;
+        bool same = false;
+        int rc = 0;
+
+        encode(dev, i, data, &c);
+        for (unsigned tries = 0; tries < TRIES && rc == 0 && !same; tries++) {
+                if ((rc = clear_programming(dev, d)) == 0 &&
+                    (rc = write_words(dev, dev->chip->blocks[i].write, c.words, c.n, d)) == 0)
+                        rc = compare_programming(dev, i, &c, &same, d);
+        }
+        wipe(&c, sizeof c);
+        if (rc == 0 && !same)
+                rc = diag_set(d, E_LINK,
+                              "what is to be burnt does not reach the chip unchanged: the link is "
+                              "bad, take another cable; nothing was burnt");
         return rc;
 }
 
@@ -274,7 +341,7 @@ int efuse_dev_burn(struct efuse_dev *dev, unsigned i, const uint8_t *data, bool 
         int rc;
 
         if ((rc = wait_idle(dev, d)) < 0 || (rc = set_timing(dev, d)) < 0 ||
-            (rc = clear_programming(dev, d)) < 0 || (rc = load_programming(dev, i, data, d)) < 0 ||
+            (rc = load_programming(dev, i, data, d)) < 0 ||
             (rc = command(dev, EFUSE_CONF_WRITE, pgm, d)) < 0 ||
             (rc = clear_programming(dev, d)) < 0)
                 return rc;

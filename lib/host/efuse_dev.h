@@ -2,6 +2,10 @@
  * The eFuses of one chip, through the loader in its ROM or in a file: read, burnt a block at a
  * time, read back.
  *
+ * The loader's requests and answers carry no checksum. So registers are read until two readings
+ * agree, and what is to be burnt is read back before the command that burns it; that command alone
+ * is sent unguarded.
+ *
  * Sources: technical reference manuals, chapter "eFuse Controller" (programming sequence and
  * timing). Files are those of espefuse's virtual chips (--path-efuse-file) and of QEMU.
  */

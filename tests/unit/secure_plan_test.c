@@ -18,6 +18,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "fmt/flash_ram.h"
+#include "host/efuse_plan.h"
 #include "host/file.h"
 #include "host/secboot_sign.h"
 #include "host/secure_plan.h"
@@ -40,6 +41,8 @@ struct board {
         struct flash flash;
         struct sim_chip chip;
         struct romldr_server server;
+        uint32_t garble; /* a write to this register arrives with a wrong bit */
+        unsigned garbles;
 };
 
 static void on_send(void *ctx, const uint8_t *p, size_t n)
@@ -57,6 +60,15 @@ static void on_event(void *ctx, enum romldr_event event, uint32_t arg)
         (void)arg;
 }
 
+/* WRITE_REG in one piece: delimiter, 8 bytes of header, address, value. */
+static void garble(struct board *b, uint8_t *p, size_t n)
+{
+        if (!b->garbles || n < 17 || p[2] != ROMLDR_WRITE_REG || le32_get(p + 9) != b->garble)
+                return;
+        p[13] ^= 1;
+        b->garbles--;
+}
+
 /* Without power, or deaf for ever: the link ends, so that nobody waits. */
 static void *serve(void *arg)
 {
@@ -65,8 +77,10 @@ static void *serve(void *arg)
         ssize_t n;
 
         while (!b->chip.fuses.powerless && !sim_chip_fuse(&b->chip, b->chip.type->no_download) &&
-               (n = read(b->fd, in, sizeof in)) > 0)
+               (n = read(b->fd, in, sizeof in)) > 0) {
+                garble(b, in, (size_t)n);
                 romldr_server_input(&b->server, in, (size_t)n);
+        }
         shutdown(b->fd, SHUT_RDWR);
         return NULL;
 }
@@ -88,15 +102,11 @@ static void board_free(struct board *b)
         free(b);
 }
 
-/* Power on, download mode, one session: what secure_plan_run comes to. */
-static int session(struct board *b, const struct secure_profile *p, const struct secure_options *o,
-                   uint32_t cut, struct secure_result *res, struct diag *d)
+/* Power on, download mode; the host's end of the link. */
+static struct link *board_on(struct board *b, uint32_t cut)
 {
-        struct loader_config cfg = { 0 };
-        struct efuse_dev *dev = NULL;
-        struct loader *l = NULL;
+        struct link *l;
         int fd[2];
-        int rc;
 
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
         sim_chip_reset(&b->chip, true);
@@ -104,7 +114,26 @@ static int session(struct board *b, const struct secure_profile *p, const struct
         b->chip.fuses.cut = cut;
         b->fd = fd[1];
         assert_int_equal(pthread_create(&b->thread, NULL, serve, b), 0);
-        assert_int_equal(link_from_fd(fd[0], "pipe", &cfg.link), 0);
+        assert_int_equal(link_from_fd(fd[0], "pipe", &l), 0);
+        return l;
+}
+
+static void board_off(struct board *b)
+{
+        pthread_join(b->thread, NULL);
+        close(b->fd);
+        b->chip.fuses.cut = 0;
+}
+
+/* One session: what secure_plan_run comes to. */
+static int session(struct board *b, const struct secure_profile *p, const struct secure_options *o,
+                   uint32_t cut, struct secure_result *res, struct diag *d)
+{
+        const struct loader_config cfg = { .link = board_on(b, cut) };
+        struct efuse_dev *dev = NULL;
+        struct loader *l = NULL;
+        int rc;
+
         if ((rc = loader_open(&cfg, &l, d)) == 0) {
                 if (loader_secure_download(l))
                         rc = secure_plan_compare(p, l, d);
@@ -113,9 +142,7 @@ static int session(struct board *b, const struct secure_profile *p, const struct
                 efuse_dev_close(dev);
                 loader_close(l, LOADER_STAY, NULL);
         }
-        pthread_join(b->thread, NULL);
-        close(b->fd);
-        b->chip.fuses.cut = 0;
+        board_off(b);
         return rc;
 }
 
@@ -318,6 +345,61 @@ static void test_nothing_without_yes(void **state)
         board_free(b);
 }
 
+/* Burn bit 40 of the user's block over a link that spoils n writes to a register. */
+static int burn_over(struct board *b, uint32_t addr, unsigned n, struct diag *d)
+{
+        const struct loader_config cfg = { .link = board_on(b, 0) };
+        struct efuse_plan *plan = NULL;
+        struct efuse_dev *dev = NULL;
+        struct loader *l = NULL;
+        int rc;
+
+        b->garble = addr;
+        b->garbles = n;
+        assert_int_equal(loader_open(&cfg, &l, d), 0);
+        assert_int_equal(efuse_dev_open(l, &dev, d), 0);
+        assert_int_equal(efuse_plan_new(dev, &plan), 0);
+        assert_int_equal(efuse_plan_bit(plan, 3, 40, d), 0);
+        assert_int_equal(efuse_plan_settle(plan, d), 1);
+        rc = efuse_plan_burn(plan, d);
+        efuse_plan_free(plan);
+        efuse_dev_close(dev);
+        loader_close(l, LOADER_STAY, NULL);
+        board_off(b);
+        return rc;
+}
+
+/* A bit that goes wrong on the way is not burnt: data, a check word, a register that had to be
+ * empty. */
+static void test_garbled_words_are_not_burnt(void **state)
+{
+        static const struct {
+                const struct sim_chip_type *type;
+                uint32_t addr;
+        } rows[] = {
+                { &sim_esp32c3, 0x60008804 }, { &sim_esp32c3, 0x6000881c },
+                { &sim_esp32c3, 0x60008828 }, { &sim_esp32, 0x3ff5a0dc },
+                { &sim_esp32, 0x3ff5a01c },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                struct board *b = board_new(rows[i].type);
+                uint8_t expected[32] = { 0 };
+                struct diag d = { 0 };
+                const uint8_t *block = b->chip.efuse + rows[i].type->efuses->blocks[3].read;
+
+                assert_int_equal(burn_over(b, rows[i].addr, 1000, &d), -E_LINK);
+                assert_int_equal(b->chip.fuses.burns, 0);
+                d = (struct diag){ 0 };
+                if (burn_over(b, rows[i].addr, 1, &d) != 0)
+                        fail_msg("%s", diag_text(&d));
+                expected[5] = 1;
+                assert_memory_equal(block, expected, 32);
+                board_free(b);
+        }
+}
+
 /* Every mistake is found, with its place. */
 static void test_profiles_refused(void **state)
 {
@@ -392,6 +474,7 @@ int main(void)
                 cmocka_unit_test(test_cut_at_every_burn),
                 cmocka_unit_test(test_what_is_there_is_left),
                 cmocka_unit_test(test_nothing_without_yes),
+                cmocka_unit_test(test_garbled_words_are_not_burnt),
                 cmocka_unit_test(test_profiles_refused),
         };
 
