@@ -166,19 +166,56 @@ static void say_summary(const struct batch *b)
         putchar('\n');
 }
 
-static int load_passphrase(struct batch *b, struct blob *pass, struct diag *d)
-{
-        const struct passphrase_source from = { .file = passphrase_file, .fd = -1 };
-        int rc = 0;
+/* What all devices share, from files. */
+struct shared {
+        struct blob passphrase, pop, password, service_key;
+};
 
+static int load_secret(const char *file, const char *what, struct blob *out, const char **text,
+                       struct diag *d)
+{
+        const struct passphrase_source from = { .file = file, .fd = -1 };
+        int rc;
+
+        if (!file)
+                return 0;
+        if ((rc = passphrase_read(&from, what, false, out, d)) == 0 && text)
+                *text = (const char *)out->data;
+        return rc;
+}
+
+static int load_shared(struct batch *b, struct shared *s, struct diag *d)
+{
+        const struct passphrase_source terminal = { .fd = -1 };
+        int rc;
+
+        if ((rc = load_secret(opts.pop_file, "proof of possession", &s->pop, &opts.pop, d)) < 0 ||
+            (rc = load_secret(opts.password_file, "password of the devices", &s->password,
+                              &opts.password, d)) < 0 ||
+            (rc = load_secret(opts.service_key_file, "service key", &s->service_key,
+                              &opts.service_key, d)) < 0)
+                return rc;
         b->o.passphrase = (const uint8_t *)"";
         if (!ssid || open_network)
                 return 0;
-        if (passphrase_file || isatty(STDIN_FILENO))
-                rc = passphrase_read(&from, "passphrase of the network", false, pass, d);
-        b->o.passphrase = pass->data ? pass->data : (const uint8_t *)"";
-        b->o.passphrase_len = pass->len;
+        if (passphrase_file)
+                rc = load_secret(passphrase_file, "passphrase of the network", &s->passphrase, NULL,
+                                 d);
+        else if (isatty(STDIN_FILENO))
+                rc = passphrase_read(&terminal, "passphrase of the network", false, &s->passphrase,
+                                     d);
+        if (s->passphrase.data)
+                b->o.passphrase = s->passphrase.data;
+        b->o.passphrase_len = s->passphrase.len;
         return rc;
+}
+
+static void free_shared(struct shared *s)
+{
+        blob_free_secret(&s->passphrase);
+        blob_free_secret(&s->pop);
+        blob_free_secret(&s->password);
+        blob_free_secret(&s->service_key);
 }
 
 static int load_units(struct batch *b, const char *devices, struct diag *d)
@@ -241,7 +278,7 @@ int run_batch(int argc, char **argv)
                            .lock = PTHREAD_MUTEX_INITIALIZER };
         const char *devices = argc ? argv[0] : NULL;
         char *name = NULL;
-        struct blob pass = { 0 };
+        struct shared shared = { 0 };
         struct diag d = { 0 };
         int rc, lock = -1;
 
@@ -262,7 +299,7 @@ int run_batch(int argc, char **argv)
                 .ssid = ssid, .min_rssi = min_rssi, .more_tries = more_tries, .no_scan = no_scan
         };
         if ((rc = lock = lock_list(devices ? devices : prov_folder, &d)) >= 0 &&
-            (rc = load_passphrase(&b, &pass, &d)) == 0 && (rc = load_units(&b, devices, &d)) == 0)
+            (rc = load_shared(&b, &shared, &d)) == 0 && (rc = load_units(&b, devices, &d)) == 0)
                 rc = work(&b, &d);
         if (lock >= 0)
                 close(lock);
@@ -272,7 +309,7 @@ int run_batch(int argc, char **argv)
                 rc = rc < 0 ? (int)err_status(rc) : worst(&b.list);
         units_free(&b.list);
         ledger_close(b.ledger);
-        blob_free_secret(&pass);
+        free_shared(&shared);
         free(name);
         return rc;
 }

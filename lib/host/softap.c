@@ -172,6 +172,8 @@ static void live(const struct softap_way *way, const struct softap_config *cfg, 
         signal(SIGHUP, SIG_IGN);
         signal(SIGPIPE, SIG_IGN);
         rc = way->join(&j, &d);
+        if (cfg->key_len) /* this process's copy */
+                wipe((void *)(uintptr_t)cfg->key, cfg->key_len);
         if (rc == 0)
                 rc = wait_address(cfg, &d);
         if (rc == 0) {

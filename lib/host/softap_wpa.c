@@ -142,10 +142,14 @@ static int wpa_join(struct softap_job *j, struct diag *d)
 
 static int wpa_leave(struct softap_job *j, struct diag *d)
 {
+        char text[WPA_CTRL_ANSWER_MAX];
         int rc = 0;
 
         if (!j->wpa)
                 return 0;
+        /* what was said about the SoftAP meanwhile is no news of the network of before */
+        while (wpa_ctrl_fd(j->wpa) >= 0 && wpa_ctrl_event(j->wpa, text, sizeof text) > 0)
+                ;
         if (j->added >= 0)
                 rc = wpa_ctrl_do(j->wpa, "REMOVE_NETWORK %d", j->added);
         for (size_t i = 0; i < j->enabled_count; i++)

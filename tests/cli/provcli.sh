@@ -267,6 +267,10 @@ check "batch: all rows are kept" test "$(wc -l <"$T/devices.csv.result.csv")" = 
 run provcli batch "$T/devices.csv" --ssid lab-main --passphrase-file "$T/pass" -o "$T/other.csv" --min-rssi -40 --retries 0 --wait 1
 expect "batch: a device that hears too little fails" 4 "SO-1: weak, -41 dBm: hears the network"
 check "batch: and was not provisioned" grep -q '^SO-1,weak,4,lab-main' "$T/other.csv"
+start 1 pop=abcd1234 delay=0
+printf 'host\n127.0.0.1:%s\n' "$port" >"$T/shared.csv"
+run provcli batch "$T/shared.csv" --pop-file "$T/pop" --ssid lab-main --passphrase-file "$T/pass" --no-scan
+expect "batch: what all devices share, from files; no scan" 0 "^127.0.0.1:$port: connected to lab-main, address 192.168.77.23, [0-9.]+ s"
 exec 8<"$T/devices.csv"
 flock 8
 batch

@@ -48,7 +48,7 @@ mapfile -t verifier < <(provcli gen-cred --password-file "$T/password" | tail -n
 flash ble1 pop,data,string,abcd1234 prov_transport,data,string,ble
 flash ble2 "${verifier[@]}" prov_transport,data,string,ble
 flash softap1 pop,data,string,abcd1234 prov_transport,data,string,softap service_key,data,string,softap-key
-flash softap2 "${verifier[@]}" prov_transport,data,string,softap
+flash open pop,data,string,abcd1234 prov_transport,data,string,softap
 echo 'BIN=/mnt/bin exec bash tests/radio/guest.sh' >"$job/job"
 bash tests/radio/vm_run.sh "$cache" "$job" "${FCTRY_RADIO_SECONDS:-500}"
 rc=$?

@@ -15,21 +15,31 @@
 #define AP_ADDRESS "192.168.4.1:80" /* where every client of ESP-IDF's provisioning looks */
 #define SSID_MAX   32u
 
+static char path[96]; /* of hostapd's socket; "": there is no interface for a SoftAP */
 static struct wpa_ctrl *ap;
+
+/* Anew each time: hostapd may have been started again. */
+static int reach(void)
+{
+        struct diag d = { 0 };
+        int rc;
+
+        wpa_ctrl_close(ap);
+        if ((rc = wpa_ctrl_open(path, &ap, &d)) < 0)
+                port_log(PORT_ERROR, diag_text(&d));
+        return rc;
+}
 
 int wpa_ap_open(const char *interface)
 {
-        struct diag d = { 0 };
-        char path[96];
-        int rc = -E_RANGE;
+        int rc;
 
-        if (strf(path, sizeof path, "/run/hostapd/%s", interface) < sizeof path &&
-            (rc = wpa_ctrl_open(path, &ap, &d)) == 0) {
-                (void)wpa_ctrl_do(ap, "DISABLE"); /* is it silent already? then that is refused */
-                return 0;
+        if (strf(path, sizeof path, "/run/hostapd/%s", interface) >= sizeof path) {
+                port_log(PORT_ERROR, "BOARD_WIFI: an interface's name is too long");
+                return -E_RANGE;
         }
-        port_log(PORT_ERROR,
-                 d.code ? diag_text(&d) : "BOARD_WIFI: an interface's name is too long");
+        if ((rc = reach()) == 0)
+                (void)wpa_ctrl_do(ap, "DISABLE"); /* is it silent already? then that is refused */
         return rc;
 }
 
@@ -53,10 +63,12 @@ int wpa_ap_start(const char *ssid, const char *key, const char **where)
         char hex[2 * SSID_MAX + 1];
         int rc;
 
-        if (!ap)
+        if (!*path)
                 return -E_UNSUPPORTED;
         if (n == 0 || n > SSID_MAX)
                 return -E_RANGE;
+        if ((rc = reach()) < 0)
+                return rc;
         hex_encode((const uint8_t *)ssid, n, hex);
         (void)wpa_ctrl_do(ap, "DISABLE");
         if ((rc = wpa_ctrl_do(ap, "SET ssid2 %s", hex)) < 0 || (rc = secure(key)) < 0 ||
