@@ -42,14 +42,16 @@ static const struct ptable_entry *entry_of(const struct bootsel *b, int slot)
 }
 
 /* One more start for the app of this copy, if it has one left. */
-static int start_again(struct bootsel *b, uint32_t at, unsigned copy, struct otadata_copy *c)
+static int start_again(struct bootsel *b, uint32_t at, unsigned copy, uint32_t seq)
 {
-        const unsigned starts = otadata_starts(c);
+        const int starts = otadata_starts(b->cfg->flash, at, copy, seq);
 
-        if (starts >= b->cfg->tries)
+        if (starts < 0)
+                return starts;
+        if ((unsigned)starts >= b->cfg->tries)
                 return -E_RANGE;
-        say(b, "otadata %u: not confirmed, start %u of %u", copy, starts + 1, b->cfg->tries);
-        return otadata_count_start(b->cfg->flash, at, copy, c);
+        say(b, "otadata %u: not confirmed, start %d of %u", copy, starts + 1, b->cfg->tries);
+        return otadata_count_start(b->cfg->flash, at, copy, seq);
 }
 
 /* An app that was pending and is booted again has not confirmed itself. */
@@ -63,11 +65,8 @@ static int judge_pending(struct bootsel *b, uint32_t at, struct otadata *o)
 
                 if (c->state != OTADATA_PENDING || !c->crc_ok)
                         continue;
-                rc = (int)i == active ? start_again(b, at, i, c) : -E_RANGE;
-                if (rc == 0)
-                        continue;
-                if (rc == -E_IO)
-                        return rc; /* any other: it cannot be counted, so it is not tried again */
+                if ((int)i == active && start_again(b, at, i, c->seq) == 0)
+                        continue; /* else: no start left, or it cannot be counted */
                 say(b, "otadata %u: not confirmed after its %s start, aborted", i,
                     b->cfg->tries > 1 ? "last" : "first");
                 c->state = OTADATA_ABORTED;

@@ -98,16 +98,6 @@ int otadata_switch(uint8_t *image, size_t n, unsigned slot, unsigned slots, unsi
         return 0;
 }
 
-unsigned otadata_starts(const struct otadata_copy *c)
-{
-        unsigned gone = 0xFFu & ~(unsigned)c->label[OTADATA_LABEL - 1];
-        unsigned n = 1;
-
-        for (; gone & 1u; gone >>= 1)
-                n++;
-        return gone ? OTADATA_STARTS_MAX : n;
-}
-
 const char *otadata_state_name(uint32_t state)
 {
         static const char *const names[] = { "NEW", "PENDING_VERIFY", "VALID", "INVALID",

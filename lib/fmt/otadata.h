@@ -33,14 +33,6 @@ enum otadata_state {
 };
 #define OTADATA_UNDEFINED 0xFFFFFFFFu /* rollback is not in use */
 
-/*
- * How often a pending app was started, in the last byte of its record's label: each start behind
- * the first clears the lowest bit that is set, which needs no erase. Our own: ESP-IDF leaves the
- * label 0xFF, never looks at it, and has it outside the checksum.
- */
-#define OTADATA_AT_STARTS  (OTADATA_AT_LABEL + OTADATA_LABEL - 1u)
-#define OTADATA_STARTS_MAX 9u
-
 struct otadata_copy {
         uint32_t seq;
         uint32_t state; /* enum otadata_state or OTADATA_UNDEFINED; other numbers count as bootable
@@ -86,10 +78,6 @@ int otadata_switch(uint8_t *image, size_t n, unsigned slot, unsigned slots, unsi
  * bits.
  */
 uint64_t otadata_next_seq(uint32_t seq, unsigned slot, unsigned slots);
-
-/* Starts so far of the pending app of this record, 1 … OTADATA_STARTS_MAX; the most where the byte
- * is somebody else's. */
-unsigned otadata_starts(const struct otadata_copy *c);
 
 /* "NEW", "PENDING_VERIFY", … or "unknown". */
 const char *otadata_state_name(uint32_t state);

@@ -36,15 +36,55 @@ int otadata_store(const struct flash *f, uint32_t offset, unsigned copy, uint32_
         return flash_write(f, at, record, sizeof record);
 }
 
-int otadata_count_start(const struct flash *f, uint32_t offset, unsigned copy,
-                        const struct otadata_copy *c)
+static void make_mark(uint8_t mark[OTADATA_MARK], unsigned n, uint32_t seq)
 {
-        const uint8_t left = c->label[OTADATA_LABEL - 1];
-        const uint8_t next = left & (uint8_t)(left - 1u);
+        memset(mark, 0, OTADATA_MARK);
+        memcpy(mark, "FCTRYTRY", 8);
+        le32_put(mark + 8, n);
+        le32_put(mark + 12, seq);
+}
 
-        if (otadata_starts(c) >= OTADATA_STARTS_MAX)
+/* 1 if mark n is there, 0, or -E_XXX. */
+static int has_mark(const struct flash *f, uint32_t sector, unsigned n, uint32_t seq)
+{
+        uint8_t want[OTADATA_MARK], got[OTADATA_MARK];
+        const int rc = flash_read(f, sector + OTADATA_MARK * n, got, sizeof got);
+
+        make_mark(want, n, seq);
+        return rc < 0 ? rc : memcmp(want, got, sizeof got) == 0;
+}
+
+int otadata_starts(const struct flash *f, uint32_t offset, unsigned copy, uint32_t seq)
+{
+        unsigned n = 1;
+
+        for (; n < OTADATA_STARTS_MAX; n++) {
+                const int rc = has_mark(f, offset + copy * OTADATA_COPY, n, seq);
+
+                if (rc < 0)
+                        return rc;
+                if (rc == 0)
+                        break;
+        }
+        return (int)n;
+}
+
+int otadata_count_start(const struct flash *f, uint32_t offset, unsigned copy, uint32_t seq)
+{
+        const uint32_t sector = offset + copy * OTADATA_COPY;
+        const int n = otadata_starts(f, offset, copy, seq);
+        uint8_t mark[OTADATA_MARK];
+        int rc;
+
+        if (n < 0)
+                return n;
+        if ((unsigned)n >= OTADATA_STARTS_MAX)
                 return -E_RANGE;
-        return flash_write(f, offset + copy * OTADATA_COPY + OTADATA_AT_STARTS, &next, 1);
+        make_mark(mark, (unsigned)n, seq);
+        if ((rc = flash_write(f, sector + OTADATA_MARK * (unsigned)n, mark, sizeof mark)) < 0 ||
+            (rc = has_mark(f, sector, (unsigned)n, seq)) < 0)
+                return rc;
+        return rc ? 0 : -E_VERIFY;
 }
 
 int otadata_activate(const struct flash *f, uint32_t offset, unsigned slot, unsigned slots,

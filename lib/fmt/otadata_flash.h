@@ -18,11 +18,25 @@ int otadata_load(const struct flash *f, uint32_t offset, struct otadata *o, stru
 int otadata_store(const struct flash *f, uint32_t offset, unsigned copy, uint32_t seq,
                   uint32_t state);
 
-/* One more start of the pending app of record c, which is copy (0, 1): writes one byte, erases
- * nothing. -E_RANGE: OTADATA_STARTS_MAX are counted already, or the flash is encrypted and takes no
- * single byte. */
-int otadata_count_start(const struct flash *f, uint32_t offset, unsigned copy,
-                        const struct otadata_copy *c);
+/*
+ * How often a pending app was started: behind its record, in the rest of the sector, stands a mark
+ * for each start but the first. The marks are our own. ESP-IDF reads the record alone and erases
+ * the sector whenever it writes one. A mark holds the record's sequence number, and is written
+ * whole without an erase, so that a power cut costs no record, and with flash encryption too.
+ *
+ *   mark n (n from 1) at OTADATA_MARK * n in the sector: "FCTRYTRY", n u32, sequence number u32,
+ *   16 zero bytes
+ */
+#define OTADATA_MARK       32u
+#define OTADATA_STARTS_MAX 9u
+
+/* Starts so far of the pending app whose record is copy (0, 1), from 1; or what the flash returned.
+ */
+int otadata_starts(const struct flash *f, uint32_t offset, unsigned copy, uint32_t seq);
+
+/* One more. -E_RANGE: OTADATA_STARTS_MAX are counted already; -E_VERIFY: the place is not erased,
+ * nothing can be counted there; or what the flash returned. */
+int otadata_count_start(const struct flash *f, uint32_t offset, unsigned copy, uint32_t seq);
 
 /*
  * Make slot boot next with this state (OTADATA_NEW where rollback is in use): the record goes into

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "crypt/crypt.h"
 #include "fmt/bootsel.h"
+#include "fmt/flashenc.h"
 #include "fmt/otadata_flash.h"
 #include "host/file.h"
 #include "sim/nor.h"
@@ -229,8 +230,7 @@ static void test_tries(void **state)
                         for (unsigned n = 0; n < 3; n++)
                                 assert_int_equal(boot(), confirm ? 1 : 0);
                         assert_int_equal(state_of(1), confirm ? OTADATA_VALID : OTADATA_ABORTED);
-                        assert_int_equal(bench.mem[OTADATA + OTADATA_COPY + OTADATA_AT_STARTS],
-                                         0xFF);
+                        assert_int_equal(bench.mem[OTADATA + OTADATA_COPY + OTADATA_MARK], 0xFF);
                         assert_int_equal(bench.nor.violations, 0);
                 }
         }
@@ -251,24 +251,38 @@ static void test_tries_fallback(void **state)
         }
 }
 
-/* A label that somebody else wrote is no count: aborted at once, as ESP-IDF does. */
-static void test_tries_label(void **state)
+/* What somebody else has left behind the record: a start more or less, but never an app that is
+ * tried for ever, and never one that does not boot. */
+static void test_tries_rubbish(void **state)
 {
-        (void)state;
-        for (unsigned v = 0; v < 256; v++) {
-                const unsigned gone = 255 - v;
-                const bool ours = (gone & (gone + 1)) == 0;
-                const unsigned starts = ours ? 1 + (unsigned)__builtin_popcount(gone) : 9;
+        static const uint8_t fill[] = { 0x00, 0x01, 0x46, 0x7F, 0xFE };
 
-                setup(BOTH, true);
-                bench.cfg.tries = 3;
-                put_record(0, 1, OTADATA_VALID);
-                put_record(1, 2, OTADATA_PENDING);
-                bench.mem[OTADATA + OTADATA_COPY + OTADATA_AT_STARTS] = (uint8_t)v;
-                for (unsigned n = starts; n < 3; n++)
+        (void)state;
+        for (size_t i = 0; i < sizeof fill; i++) {
+                for (unsigned mark = 1; mark < 4; mark++) {
+                        unsigned starts = 0;
+
+                        setup(BOTH, true);
+                        bench.cfg.tries = 3;
+                        put_record(0, 1, OTADATA_VALID);
+                        put_record(1, 2, OTADATA_NEW);
                         assert_int_equal(boot(), 1);
-                assert_int_equal(boot(), 0);
+                        memset(bench.mem + OTADATA + OTADATA_COPY + OTADATA_MARK * mark, fill[i],
+                               OTADATA_MARK);
+                        while (boot() == 1)
+                                assert_true(++starts < 3);
+                        /* over 0x7F the mark can be written all the same */
+                        assert_int_equal(starts, mark > 2 || fill[i] == 0x7F ? 2 : mark - 1);
+                        assert_int_equal(state_of(1), OTADATA_ABORTED);
+                }
         }
+        /* marks of another record do not count */
+        setup(BOTH, true);
+        assert_int_equal(otadata_store(&bench.nor.flash, OTADATA, 1, 2, OTADATA_PENDING), 0);
+        assert_int_equal(otadata_count_start(&bench.nor.flash, OTADATA, 1, 2), 0);
+        assert_int_equal(otadata_starts(&bench.nor.flash, OTADATA, 1, 2), 2);
+        assert_int_equal(otadata_starts(&bench.nor.flash, OTADATA, 1, 4), 1);
+        assert_int_equal(otadata_starts(&bench.nor.flash, OTADATA, 0, 2), 1);
         /* two pending ones: the one that does not boot gets no more tries */
         setup(BOTH, true);
         bench.cfg.tries = 3;
@@ -276,6 +290,32 @@ static void test_tries_label(void **state)
         put_record(1, 2, OTADATA_PENDING);
         assert_int_equal(boot(), 1);
         assert_int_equal(state_of(0), OTADATA_ABORTED);
+}
+
+/* Through each kind of flash encryption the marks are written and read as without. */
+static void test_tries_encrypted(void **state)
+{
+        static const uint8_t key[64] = { 1, 2, 3, [32] = 4, 5 };
+
+        (void)state;
+        for (unsigned kind = 0; kind < 3; kind++) {
+                struct flashenc_flash v;
+                struct flashenc enc;
+
+                setup(BOTH, true);
+                if (kind == 0)
+                        assert_int_equal(flashenc_init_esp32(&enc, key, FLASHENC_CONF_ALL), 0);
+                else
+                        assert_int_equal(flashenc_init_xts(&enc, key, kind * 32), 0);
+                flashenc_flash_init(&v, &bench.nor.flash, &enc);
+                assert_int_equal(otadata_store(&v.flash, OTADATA, 1, 2, OTADATA_PENDING), 0);
+                for (int n = 1; n < (int)OTADATA_STARTS_MAX; n++) {
+                        assert_int_equal(otadata_starts(&v.flash, OTADATA, 1, 2), n);
+                        assert_int_equal(otadata_count_start(&v.flash, OTADATA, 1, 2), 0);
+                }
+                assert_int_equal(otadata_count_start(&v.flash, OTADATA, 1, 2), -E_RANGE);
+                flashenc_free(&enc);
+        }
 }
 
 static void test_no_otadata(void **state)
@@ -537,7 +577,8 @@ int main(void)
                 cmocka_unit_test(test_powercut_update), cmocka_unit_test(test_powercut_confirm),
                 cmocka_unit_test(test_activate),        cmocka_unit_test(test_log),
                 cmocka_unit_test(test_tries),           cmocka_unit_test(test_tries_fallback),
-                cmocka_unit_test(test_tries_label),     cmocka_unit_test(test_powercut_tries),
+                cmocka_unit_test(test_tries_rubbish),   cmocka_unit_test(test_powercut_tries),
+                cmocka_unit_test(test_tries_encrypted),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
