@@ -67,6 +67,8 @@ $(B)/fw/driver.o: $(FW_DRIVER) $(B)/.flags $(B)/fw/.settings
 	$(Q)$(CC) $(FW_CFLAGS) -MMD -MP -c $< -o $@
 -include $(FW_MAIN_OBJ:.o=.d) $(B)/fw/driver.d
 
+# With a signature's sector behind it, too, it ends before the table: no padding up to a page for RELRO.
+$(B)/fw/bootloader.elf: FW_LDFLAGS += -Wl,-z,norelro
 $(B)/fw/bootloader.elf: $(patsubst %.c,$(B)/fw/%.o,$(wildcard firmware/bootloader/*.c))
 $(FW_APPS:%=$(B)/fw/%.elf) $(FW_TEST_ELFS): $(B)/fw/firmware/port/linux/main.o
 $(B)/fw/outlet.elf: $(B)/fw/outlet.o $(B)/fw/driver.o
