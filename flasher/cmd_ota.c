@@ -15,6 +15,8 @@ const struct opt ota_options[] = {
           "partition table: CSV, binary or flash dump (default: the device's own)" },
         { 0, "table-offset", OPT_SIZE, &parts.offset, "OFFSET",
           "where the table lies on flash (default 0x8000)" },
+        { 0, "flash-key", OPT_STR, &parts.flash_key, "FILE",
+          "of a chip with flash encryption: its key" },
         { 0, "dry-run", OPT_FLAG, &dry_run, NULL, "connect and check, write nothing" },
         { 0 },
 };
@@ -27,6 +29,24 @@ struct ota {
         struct otadata now;
 };
 
+/* Plain otadata would be noise to a chip that decrypts, and its own are noise to us. */
+static int check_key(struct loader *l)
+{
+        struct loader_security sec = { 0 };
+        struct diag d = { 0 };
+
+        if (parts.flash_key || loader_chip(l)->image_id < 0)
+                return 0;
+        if (loader_security(l, &sec, &d) < 0)
+                return fail(g.port, &d);
+        if (!sec.encrypted)
+                return 0;
+        diag_set(&d, E_REFUSED,
+                 "flash encryption is on: otadata are ciphertext; name the chip's key with "
+                 "--flash-key");
+        return fail(g.port, &d);
+}
+
 static int load(struct loader *l, struct ota *o)
 {
         struct diag d = { 0 };
@@ -34,6 +54,8 @@ static int load(struct loader *l, struct ota *o)
 
         if (loader_flash_attach(l, 0, &d) < 0)
                 return fail(g.port, &d);
+        if ((status = check_key(l)) != 0)
+                return status;
         if ((status = parts_load(l, &o->table)) != 0)
                 return status;
         o->slots = ptable_slots(&o->table);
@@ -43,8 +65,12 @@ static int load(struct loader *l, struct ota *o)
                            o->slots ? "otadata partition" : "OTA slots");
                 return STATUS_DATA;
         }
-        if (loader_flash_read(l, o->data->offset, o->raw, sizeof o->raw, &d) < 0 ||
-            otadata_parse(&o->now, o->raw, sizeof o->raw, &d) < 0)
+        if (loader_flash_read(l, o->data->offset, o->raw, sizeof o->raw, &d) < 0)
+                return fail(g.port, &d);
+        if (parts.flash_key &&
+            (status = parts_crypt(l, o->data->offset, o->raw, sizeof o->raw, true)) != 0)
+                return status;
+        if (otadata_parse(&o->now, o->raw, sizeof o->raw, &d) < 0)
                 return fail(g.port, &d);
         return 0;
 }
@@ -138,6 +164,9 @@ static int switch_to(struct loader *l, struct ota *o, const char *text)
         if (otadata_switch(o->raw, sizeof o->raw, slot, o->slots, &copy, &d) < 0)
                 return fail(g.port, &d);
         at = o->data->offset + copy * OTADATA_COPY;
+        if (parts.flash_key &&
+            (status = parts_crypt(l, at, o->raw + copy * OTADATA_COPY, OTADATA_COPY, false)) != 0)
+                return status;
         if (!dry_run) {
                 const struct flash_image image = { .name = "otadata",
                                                    .offset = at,

@@ -32,7 +32,7 @@ const struct opt write_parts_options[] = {
           "patch the bootloader: 4MB, ..., detect or keep" },
         { 'u', "no-compress", OPT_FLAG, &job.plain, NULL, "send it as it is" },
         { 0, "encrypt", OPT_FLAG, &job.encrypt, NULL, "the chip encrypts while it writes" },
-        { 0, "flash-key", OPT_STR, &job.flash_key, "FILE",
+        { 0, "flash-key", OPT_STR, &parts.flash_key, "FILE",
           "encrypt here with this key what flash encryption covers" },
         { 0, "pre-encrypted", OPT_FLAG, &job.pre_encrypted, NULL,
           "the files are encrypted already (flasher encrypt)" },
@@ -139,6 +139,7 @@ int cmd_write_parts(int argc, char **argv)
         struct loader *l;
         int status = 0;
 
+        job.flash_key = parts.flash_key;
         if (!!job.flash_key + job.pre_encrypted + job.encrypt > 1)
                 return usage_error("--encrypt, --flash-key and --pre-encrypted exclude each other");
         for (int i = 0; i < argc && status == 0; i++) {

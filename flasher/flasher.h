@@ -117,13 +117,17 @@ int job_patch(const struct job *j, const struct chip *c, struct job_file *f, uin
 
 /* Options of the commands that know labels: what they share. */
 struct parts_options {
-        const char *table; /* CSV, binary or flash dump; NULL: the device's own */
-        uint64_t offset;   /* of the table on flash; 0: 0x8000 */
+        const char *table;     /* CSV, binary or flash dump; NULL: the device's own */
+        uint64_t offset;       /* of the table on flash; 0: 0x8000 */
+        const char *flash_key; /* file of the chip's key: what is read from flash is ciphertext */
 };
 extern struct parts_options parts;
 
 /* The table, from --table or the device (which is attached). 0 or an exit status. */
 int parts_load(struct loader *l, struct ptable *t);
+
+/* With the key of parts.flash_key: n bytes that belong at offset, in place. 0 or an exit status. */
+int parts_crypt(const struct loader *l, uint32_t offset, uint8_t *p, size_t n, bool decrypt);
 
 /*
  * The partition of that label; "app" stands for the one that a board without otadata boots. 0 or an

@@ -183,15 +183,17 @@ static bool keys_fit(const struct guard *gd, const struct blob *image)
                 const struct ptable_entry *e = entry_of(gd, f);
 
                 if (!e || e->type != PTABLE_DATA || e->subtype != PTABLE_DATA_NVS_KEYS ||
-                    nvs_keys_parse(&keys, f->data.data, f->data.len, NULL) < 0 ||
-                    crypt_xts_init(&xts, keys.bytes) < 0 || !(copy = malloc(image->len)))
-                        continue;
-                memcpy(copy, image->data, image->len);
-                if (nvs_image_decrypt(copy, image->len, &xts) == 0)
-                        fit = nvs_looks_plain(copy, image->len);
-                crypt_xts_free(&xts);
+                    nvs_keys_parse(&keys, f->data.data, f->data.len, NULL) < 0)
+                        continue; /* ciphertext cannot be judged */
+                copy = malloc(image->len);
+                if (copy && crypt_xts_init(&xts, keys.bytes) == 0) {
+                        memcpy(copy, image->data, image->len);
+                        if (nvs_image_decrypt(copy, image->len, &xts) == 0)
+                                fit = nvs_looks_plain(copy, image->len);
+                        wipe(copy, image->len);
+                        crypt_xts_free(&xts);
+                }
                 wipe(&keys, sizeof keys);
-                wipe(copy, image->len);
                 free(copy);
         }
         return fit;

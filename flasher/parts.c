@@ -6,6 +6,7 @@
 #include "flasher.h"
 #include "fmt/ptable.h"
 #include "host/ptable_csv.h"
+#include "sigkeys.h"
 
 struct parts_options parts;
 
@@ -24,14 +25,36 @@ static int from_file(const struct loader *l, struct ptable *t)
         return 0;
 }
 
+int parts_crypt(const struct loader *l, uint32_t offset, uint8_t *p, size_t n, bool decrypt)
+{
+        struct flashenc e;
+        struct diag d = { 0 };
+        int status =
+                flash_cipher(parts.flash_key, loader_chip(l)->image_id == 0, FLASHENC_CONF_ALL, &e);
+        int rc;
+
+        if (status != 0)
+                return status;
+        rc = decrypt ? flashenc_decrypt(&e, offset, p, n) : flashenc_encrypt(&e, offset, p, n);
+        flashenc_free(&e);
+        if (rc < 0) {
+                diag_set(&d, -rc, "cannot be encrypted at 0x%x", offset);
+                status = fail(parts.flash_key, &d);
+        }
+        return status;
+}
+
 static int from_device(struct loader *l, struct ptable *t)
 {
         const uint32_t offset = parts.offset ? (uint32_t)parts.offset : PTABLE_OFFSET;
         static uint8_t raw[PTABLE_LEN];
         struct diag d = { 0 };
+        int status;
 
         if (loader_flash_read(l, offset, raw, sizeof raw, &d) < 0)
                 return fail(g.port, &d);
+        if (parts.flash_key && (status = parts_crypt(l, offset, raw, sizeof raw, true)) != 0)
+                return status;
         if (!ptable_looks_binary(raw, sizeof raw)) {
                 diag_set(&d, E_NOTFOUND,
                          "no partition table on the flash at 0x%x; name one with --table", offset);

@@ -233,6 +233,14 @@ run flasher --port "$port" write-flash --flash-key "$T/flash.key" 0x0 "$FW/bootl
 expect "an unsigned bootloader is not" 4 'not signed by a key that the chip trusts'
 run flasher --port "$port" write-flash --flash-key "$T/flash.key" --encrypt 0x0 "$T/boot2.bin"
 expect "one way of encrypting is enough" 2 'exclude each other'
+run flasher --port "$port" ota status
+expect "flasher ota: otadata are ciphertext" 4 'flash encryption is on: otadata are ciphertext'
+run flasher --port "$port" ota --flash-key "$T/flash.key" status
+expect "with the key, the table and they are read" 0 'copy 0: sequence 1, VALID, checksum right, active'
+check "and the slot is switched" flasher --port "$port" ota --flash-key "$T/flash.key" switch ota_1
+run flasher --port "$port" ota --flash-key "$T/flash.key" status
+expect "as seen" 0 'boots: ota_1'
+check "by label, with the key alone" flasher --port "$port" write --flash-key "$T/flash.key" otadata="$FW/ota_data_initial.bin" ota_0="$T/app2.bin"
 check "ciphertext by force" flasher --port "$port" write-flash --pre-encrypted --force 0x0 "$T/boot.enc"
 says "the board boots ciphertext" 'Hello world'
 off
