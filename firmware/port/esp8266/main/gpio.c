@@ -2,8 +2,8 @@
 #include <driver/gpio.h>
 
 #include "firmware/core/port.h"
-#include "loop.h"
-#include "machine.h"
+#include "firmware/port/esp-idf/main/loop.h"
+#include "firmware/port/esp-idf/main/machine.h"
 
 #define PINS 17u
 

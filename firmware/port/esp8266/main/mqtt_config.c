@@ -1,5 +1,5 @@
 /* What esp-mqtt of ESP8266_RTOS_SDK is told. */
-#include "mqtt.h"
+#include "firmware/port/esp-idf/main/mqtt.h"
 
 #define STACK 6144 /* of the client's task: TLS */
 

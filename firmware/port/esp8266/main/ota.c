@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 #include "firmware/core/port.h"
-#include "machine.h"
+#include "firmware/port/esp-idf/main/machine.h"
 
 /* Where code of this chip starts: its instruction RAM. */
 #define ENTRY_FIRST 0x40100000u
