@@ -33,11 +33,12 @@ static int issue(struct issue_config *cfg, struct issue_device *dev, struct diag
         struct ca ca;
         int rc = ca_open(&from, cfg->now, &ca, d);
 
-        cfg->ca = &ca;
+        cfg->ca = &ca; /* cppcheck-suppress autoVariables; taken back below */
         if (rc == 0 && !stdout_key)
                 rc = issue_one(cfg, dev, d);
         else if (rc == 0 && (rc = issue_group(cfg, dev, 1, d)) == 0)
                 rc = issue_settle(cfg, d);
+        cfg->ca = NULL;
         ca_close(&ca);
         return rc;
 }

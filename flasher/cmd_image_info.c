@@ -129,7 +129,7 @@ static void show(const struct view *v, bool sum_good, bool hash_good)
                v->chip->name, v->version == 2 ? " (version 2)" : "", v->n, h->entry,
                flash_mode_word(h->mode), freq ? freq : "?", size ? size : "?");
         if (v->chip->image_id >= 0)
-                printf("Chip id:         %u (%s)\nChip revisions:  v%u.%u to v%u.%u (legacy: %u)\n",
+                printf("Chip id:         %u (%s)\nChip revisions:  v%d.%d to v%d.%d (legacy: %u)\n",
                        h->chip_id, of ? of->name : "not known", h->min_rev_full / 100,
                        h->min_rev_full % 100, h->max_rev_full / 100, h->max_rev_full % 100,
                        h->min_rev);

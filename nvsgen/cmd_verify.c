@@ -18,10 +18,10 @@ struct verification {
         size_t failures;
 };
 
-static void on_text(const struct verification *v, const struct named_value *want,
-                    const struct named_value *got)
+/* @any: the one of the two that there is. */
+static void on_text(const struct verification *v, const struct named_value *any,
+                    const struct named_value *want, const struct named_value *got)
 {
-        const struct named_value *any = want ? want : got;
         char a[64];
         char b[64];
 
@@ -55,7 +55,7 @@ static void on_difference(void *ctx, const struct named_value *want, const struc
                 return;
         v->failures++;
         if (!v->out) {
-                on_text(v, want, got);
+                on_text(v, any, want, got);
                 return;
         }
         json_open(v->out, NULL, '{');
@@ -84,7 +84,7 @@ static int compare(const struct nvs_view *view, const struct nvs_rows *rows, str
                 goto out;
         }
         if (json) {
-                v->out = &w;
+                v->out = &w; /* cppcheck-suppress autoVariables; taken back below */
                 json_open(&w, NULL, '{');
                 json_uint(&w, "v", 1);
                 json_str(&w, "file", source.path);
@@ -103,6 +103,7 @@ static int compare(const struct nvs_view *view, const struct nvs_rows *rows, str
                 printf("%s: holds the %zu values of %s%s\n", source.path, wanted, v->conf,
                        allow_extra ? "" : " and no others");
         }
+        v->out = NULL;
         rc = v->failures ? -E_VERIFY : 0;
 out:
         free(got);

@@ -69,14 +69,15 @@ static uint64_t shine(struct panel *p, enum driver_mood mood, uint64_t now)
                                   : held >= BUTTON_RESET_MS   ? &resetting
                                                               : &moods[mood];
         const unsigned period = (unsigned)l->on + l->off;
-        const unsigned phase = (unsigned)(now % period);
+        const bool steady = !l->on || !l->off;
+        const unsigned phase = steady ? 0 : (unsigned)(now % period);
         const bool want = phase < l->on;
 
         if (want != p->light) {
                 p->light = want;
                 port_gpio_output(p->light_pin, want);
         }
-        if (!l->on || !l->off)
+        if (steady)
                 return UINT64_MAX;
         return now + (want ? l->on : period) - phase;
 }

@@ -375,7 +375,10 @@ static void put_item(const struct shadow *s, struct jdoc_writer *w, unsigned i)
         const struct driver_property *p = driver_properties(&count);
 
         if (i >= DRIVER_PROPERTIES_MAX) {
+                /* i < SHADOW_ITEMS, as in the only loop that calls */
+                /* cppcheck-suppress arrayIndexOutOfBoundsCond */
                 jdoc_put(w, "\"%s\":", item_names[i]);
+                /* cppcheck-suppress arrayIndexOutOfBoundsCond */
                 jdoc_put_string(w, s->value[i]);
         } else if (p[i].is_number) {
                 jdoc_put(w, "\"%s\":%d", p[i].name, (int)driver_get(i));
@@ -389,6 +392,7 @@ static bool there(const struct shadow *s, unsigned i)
         size_t count;
 
         (void)driver_properties(&count);
+        /* cppcheck-suppress arrayIndexOutOfBoundsCond; i < SHADOW_ITEMS, as above */
         return i < DRIVER_PROPERTIES_MAX ? i < count : s->value[i] != NULL;
 }
 

@@ -1,3 +1,4 @@
+#define DIAG_OWN
 #include "base/diag.h"
 
 #include <stdarg.h>

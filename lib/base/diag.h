@@ -33,6 +33,13 @@ int diag_at(struct diag *d, int code, uint32_t line, uint32_t column, const char
 int diag_off(struct diag *d, int code, uint64_t offset, const char *fmt, ...)
         __attribute__((format(printf, 4, 5)));
 
+#if defined __clang_analyzer__ && !defined DIAG_OWN
+/* The analyser sees one file at a time; this tells it what is returned. */
+#define diag_set(d, code, ...)              (diag_set(d, code, __VA_ARGS__), -(code))
+#define diag_at(d, code, line, column, ...) (diag_at(d, code, line, column, __VA_ARGS__), -(code))
+#define diag_off(d, code, offset, ...)      (diag_off(d, code, offset, __VA_ARGS__), -(code))
+#endif
+
 /* The text if there is one, else the code's sentence. Never NULL; borrowed from d. */
 const char *diag_text(const struct diag *d);
 

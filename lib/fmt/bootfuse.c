@@ -119,7 +119,7 @@ static int block_for(const struct bootfuse *b, enum bootfuse_purpose purpose)
 /* Blocks that hold keys for flash encryption have their last byte first. */
 static int key_half(uint16_t chip_id, int block, bootfuse_word *word, void *ctx, uint8_t out[32])
 {
-        uint8_t raw[32];
+        uint8_t raw[32] = { 0 };
         const int rc = bootfuse_key(chip_id, (unsigned)block, word, ctx, raw);
 
         for (unsigned i = 0; i < 32; i++)

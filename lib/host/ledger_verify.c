@@ -179,6 +179,7 @@ static int check_chain(struct audit *a, struct diag *d)
                                   args, 1, chain_row, a, d);
                 snprintf(after, sizeof after, "%" PRId64, a->seq);
         } while (rc >= 0 && a->page);
+        /* cppcheck-suppress uninitvar; the loop runs once at least */
         if (rc < 0)
                 return rc;
         rc = ledger_query(a->l, a->l->db->ops->read_head, NULL, 0, head_row, a, d);

@@ -1,3 +1,4 @@
+#define REPORT_OWN
 #include "host/report.h"
 
 #include <pthread.h>

@@ -37,6 +37,11 @@ int report_diag(struct report *r, const char *file, const struct diag *d);
 void report_note(struct report *r, const char *file, uint32_t line, uint32_t column,
                  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+#if defined __clang_analyzer__ && !defined REPORT_OWN
+/* As in base/diag.h. */
+#define report_error(r, code, ...) (report_error(r, code, __VA_ARGS__), -(code))
+#endif
+
 /* Prints how many errors were not shown, if any. Returns 0 or -first_code. */
 int report_finish(struct report *r);
 

@@ -45,10 +45,9 @@ long romldr_request(uint8_t *out, size_t cap, uint8_t op, const void *data, size
 long romldr_request_words(uint8_t *out, size_t cap, uint8_t op, const uint32_t *words, size_t n)
 {
         struct slip_encoder e;
-        int rc;
 
         slip_begin(&e, out, cap);
-        if (n > UINT16_MAX / 4 || (rc = begin_request(&e, op, 0, n * 4)) < 0)
+        if (n > UINT16_MAX / 4 || begin_request(&e, op, 0, n * 4) < 0)
                 return -E_RANGE;
         for (size_t i = 0; i < n; i++) {
                 uint8_t word[4];
@@ -64,11 +63,10 @@ long romldr_request_block(uint8_t *out, size_t cap, uint8_t op, uint32_t seq, co
 {
         uint8_t header[ROMLDR_BLOCK_HEADER] = { 0 };
         struct slip_encoder e;
-        int rc;
 
         slip_begin(&e, out, cap);
         if (n > UINT16_MAX ||
-            (rc = begin_request(&e, op, romldr_checksum(data, n), n + sizeof header)) < 0)
+            begin_request(&e, op, romldr_checksum(data, n), n + sizeof header) < 0)
                 return -E_RANGE;
         le32_put(header, (uint32_t)n);
         le32_put(header + 4, seq);
