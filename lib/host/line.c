@@ -81,19 +81,24 @@ static struct link *await_board(struct slot *s)
         return NULL;
 }
 
-/* Until the board is pulled: its port goes, or the other end hangs up. What it prints is of no
- * interest. */
+/*
+ * Until the board is pulled: its port goes, or the other end hangs up. What it prints is of no
+ * interest. A board whose link was lost is not tried again by itself: it stays until it is pulled.
+ */
 static void await_removal(struct slot *s, struct link *link)
 {
         const uint64_t hold = talk_clock() + HOLD_MS;
         uint8_t waste[1024];
-        bool there = link != NULL;
 
-        while (!ends(s->st) && (there || talk_clock() < hold)) {
-                if (!there)
+        if (!link)
+                link_open(s->st->cfg->view->slots[s->index].port, ROMLDR_BAUD, &link, NULL);
+        while (!ends(s->st) && (link || talk_clock() < hold)) {
+                if (!link) {
                         nap(LOOK_MS);
-                else if (link_read(link, waste, sizeof waste, LOOK_MS) < 0)
-                        there = false;
+                } else if (link_read(link, waste, sizeof waste, LOOK_MS) < 0) {
+                        link_close(link);
+                        link = NULL;
+                }
         }
         link_close(link);
 }

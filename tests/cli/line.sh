@@ -213,6 +213,21 @@ wait "$pid"
 check "the line ends when there are enough" test $? -eq 0
 racks_stop
 
+rack mute2 1 24:0a:c4:58:00:03 --fault silence
+port=$(sed 's/.*=rfc/rfc/' mute2/slots)
+flasher --json line job.json --slot "jig=$port" --count 1 >mute.json 2>mute.err &
+pid=$!
+check "a silent board fails" wait_for mute.json '"event":"result".*"failure":"no-sync"'
+sleep 3 # long enough to be tried again, if it were
+rack_stop mute2
+mkdir -p three
+vboard --flash three/flash.bin --efuse three/efuse.bin --mac 24:0a:c4:58:00:04 --rfc2217 "${port#rfc2217://}" --daemon --pid-file three/pid >/dev/null
+RACKS="$RACKS three"
+check "the next one passes" wait_for mute.json '"phase":"pass","mac":"24:0a:c4:58:00:04"'
+wait "$pid"
+check "a board that failed stays failed until it is pulled" test "$(grep -c '"phase":"connect"' mute.json)" -eq 2
+racks_stop
+
 # ---- interrupts ----
 rack slow 1 24:0a:c4:59:00:01 --pace
 mapfile -t slots <slow/slots
