@@ -43,7 +43,7 @@ as_here() {
         local c=${1//\/dev\/ttyUSB0/$PORT}
         c=${c//127.0.0.1:4000/127.0.0.1:$FREE}
         c=${c//\/tmp\/board/$T\/w\/board}
-        case $c in "vboard --"*) [[ $c = *--daemon* ]] || c="$c --daemon" ;; esac
+        case $c in "vboard --"*) [[ $c = *--daemon* ]] || c="$c --daemon" && c="$c --pid-file $T/$FREE.pid" ;; esac
         case $c in "certgen ca ca "*) c=${c/ca ca/ca ca$RANDOM} ;; esac
         case $c in "certgen ca "*) c="$c --no-passphrase" ;; esac
         echo "$c"
@@ -99,8 +99,8 @@ page() { # page FILE
         fixture "$1"
         while IFS= read -r command; do
                 case $command in "vboard --"*) # the page's board before makes room
-                        pkill -f -- "--rfc2217 127.0.0.1:$FREE"
-                        while pgrep -f -- "--rfc2217 127.0.0.1:$FREE" >/dev/null; do sleep 0.1; done ;;
+                        stop_boards
+                        while pgrep -f -- "--pid-file $T/" >/dev/null; do sleep 0.1; done ;;
                 esac
                 reason=$(why "$command")
                 if [ -n "$reason" ]; then
@@ -116,8 +116,8 @@ page() { # page FILE
 # A board for the pages that name a serial port.
 vboard --flash "$T/flash" --efuse "$T/efuse" --control "$T/board.sock" --rfc2217 127.0.0.1:0 --json >"$T/board.json" 2>"$T/board.err" &
 board=$!
-# the daemons of vboard(1)'s own examples end with the test too
-trap 'kill "$board"; pkill -f -- "--control $T/w/"; pkill -f -- "--rfc2217 127.0.0.1:$FREE"; rm -rf "$T"' EXIT
+stop_boards() { pkill -f -- "--pid-file $T/"; } # the examples' daemons
+trap 'kill "$board"; stop_boards; rm -rf "$T"' EXIT
 for _ in $(seq 100); do
         PORT=$(sed -n 's/.*"rfc2217":"\([^"]*\)".*/\1/p' "$T/board.json")
         [ -n "$PORT" ] && break
