@@ -30,27 +30,29 @@ static void check_hidden(const struct efuse_model *m)
 {
         const struct efuse_chip *c = m->chip;
 
-        for (unsigned i = 0; i < c->block_count; i++)
+        for (unsigned i = 0; i < c->block_count; i++) {
+                if (!efuse_read_protected(c, m->image, c->blocks[i].read_protect))
+                        continue;
                 for (unsigned k = 0; k < c->blocks[i].words; k++)
-                        if (efuse_read_protected(c, m->image, c->blocks[i].read_protect) &&
-                            efuse_model_read(m, c->blocks[i].read + 4 * k))
+                        if (efuse_model_read(m, c->blocks[i].read + 4 * k))
                                 abort();
+        }
 }
 
-/* cells before and behind one write */
+/* cells before and behind one write; locked: WR_DIS before it */
 static void check_write(const struct efuse_model *before, const struct efuse_model *after,
-                        const uint8_t *image)
+                        uint32_t locked)
 {
-        const struct efuse_chip *c = before->chip;
+        for (unsigned i = 0; i < before->chip->block_count; i++) {
+                const unsigned bit = before->chip->blocks[i].write_protect;
 
-        for (unsigned i = 0; i < c->block_count; i++)
-                for (size_t k = 0; k < EFUSE_DATA_MAX; k++) {
+                for (size_t k = 0; k < EFUSE_DATA_MAX; k++)
                         if (before->cells[i][k] & ~after->cells[i][k])
                                 abort(); /* unburnt */
-                        if (efuse_write_protected(c, image, c->blocks[i].write_protect) &&
-                            before->cells[i][k] != after->cells[i][k])
-                                abort();
-                }
+                if (bit < 32 && locked >> bit & 1 &&
+                    memcmp(before->cells[i], after->cells[i], EFUSE_DATA_MAX) != 0)
+                        abort();
+        }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -59,7 +61,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         static uint8_t image[EFUSE_IMAGE_MAX];
         static uint8_t seen[EFUSE_IMAGE_MAX];
         static uint8_t file[EFUSE_IMAGE_MAX];
-        static uint8_t latched[EFUSE_IMAGE_MAX];
         const struct efuse_chip *c = size ? efuse_chip_at(data[0] % 6) : NULL;
         struct efuse_model m;
 
@@ -73,13 +74,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (size_t at = 1u + c->size; at + 6 <= size; at += 6) {
                 const uint32_t offset = le16_get(data + at) % (c->size / 4) * 4u;
                 const struct efuse_model before = m;
+                const uint32_t locked = efuse_value(c, image, "WR_DIS");
 
-                memcpy(latched, image, sizeof latched);
                 efuse_model_write(&m, offset, le32_get(data + at + 2));
-                check_write(&before, &m, latched);
+                check_write(&before, &m, locked);
         }
         check_hidden(&m);
-        look(c, image);
         for (uint32_t o = 0; o < c->size; o += 4)
                 le32_put(seen + o, efuse_model_read(&m, o));
         look(c, seen);

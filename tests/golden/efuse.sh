@@ -58,5 +58,25 @@ while IFS=$'\t' read -r dir kind _; do
                 ;;
         esac
 done < <(tail -n +2 "$cases/MANIFEST.tsv")
+
+# Summaries in JSON: every field's value, place, rights and type as espefuse has them; its descriptions are
+# its own words.
+theirs=$SHARED/golden/efuse
+if [ ! -d "$theirs" ] || ! command -v jq >/dev/null; then
+        skip "summaries in JSON" "no jq, or the collection with the tool's own output is not beside the project"
+else
+        for case in "$theirs"/*/*summary-json*/; do
+                name=${case#"$theirs/"}
+                [ -e "$case/expected/s.json" ] && cp "$case/expected/s.json" "$T/s.json" || sed -n '/^{/,$p' "$case/stdout.txt" >"$T/s.json"
+                chip=${name%%/*}
+                run flasher efuse --chip "$chip" --virt "$case/in/efuse.bin" summary --format json
+                if jq -e . "$T/s.json" >/dev/null && diff <(jq -S 'map_values(del(.description))' "$T/s.json") \
+                        <(jq -S 'map_values(del(.description))' "$T/stdout") >"$T/diff"; then
+                        pass "$name: $(jq length "$T/stdout") fields"
+                else
+                        fail "$name" "$(head -5 "$T/diff")"
+                fi
+        done
+fi
 [ "$n" -ge 655 ] || fail "all cases were run" "only $n"
 finish
