@@ -65,6 +65,8 @@ static long answer(int fd, char *out, size_t cap)
 }
 
 static long ask(struct wpa_ctrl *c, char *out, size_t cap, const char *fmt, va_list ap)
+        __attribute__((format(printf, 4, 0)));
+static long ask(struct wpa_ctrl *c, char *out, size_t cap, const char *fmt, va_list ap)
 {
         char command[COMMAND_MAX];
         const int n = vsnprintf(command, sizeof command, fmt, ap);
