@@ -188,7 +188,7 @@ static const char *virtual_chip(char **rest, int n)
 
 int args_expand(int *argc, char ***argv)
 {
-        struct words w = { 0 };
+        static struct words w = { 0 }; /* lives as long as the program */
         bool flashes = false;
         bool signs = false;
         int rc = add_text(&w, (*argv)[0]);

@@ -65,5 +65,5 @@ check-radio: deps
 cov:
 	@$(MAKE) --no-print-directory COV=1 check
 	@mkdir -p build-cov/report
-	gcovr -r . --object-directory build-cov --filter 'lib/' --filter '[a-z]*gen/' --print-summary -o build-cov/report/coverage.txt
+	gcovr -r . --object-directory build-cov --filter 'lib/' --print-summary -o build-cov/report/coverage.txt
 	@cat build-cov/report/coverage.txt

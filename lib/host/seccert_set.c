@@ -29,25 +29,31 @@ void seccert_set_free(struct seccert_set *s)
 
 int seccert_set_add(struct seccert_set *s, struct seccert_item *item, struct report *r)
 {
-        struct seccert_item *grown = s->items;
-
         item->owned[0] = strdup(item->file);
         item->owned[1] = item->key.algorithm ? strdup(item->key.algorithm) : NULL;
         item->owned[2] = item->key.hmac_file ? strdup(item->key.hmac_file) : NULL;
         if (s->count == s->cap) {
-                s->cap = s->cap ? 2 * s->cap : 16;
-                grown = realloc(s->items, s->cap * sizeof *grown);
+                const size_t cap = s->cap ? 2 * s->cap : 16;
+                struct seccert_item *grown = realloc(s->items, cap * sizeof *grown);
+
+                if (!grown)
+                        goto no_memory;
+                s->items = grown;
+                s->cap = cap;
         }
-        if (!grown || !item->owned[0]) {
-                blob_free_secret(&item->data);
-                return report_error(r, E_NOMEM, item->file, item->line, 0, "no memory");
-        }
-        s->items = grown;
+        if (!item->owned[0] || (item->key.algorithm && !item->owned[1]) ||
+            (item->key.hmac_file && !item->owned[2]))
+                goto no_memory;
         item->file = item->owned[0];
         item->key.algorithm = item->owned[1];
         item->key.hmac_file = item->owned[2];
         s->items[s->count++] = *item;
         return 0;
+no_memory:
+        blob_free_secret(&item->data);
+        for (size_t k = 0; k < 3; k++)
+                free(item->owned[k]);
+        return report_error(r, E_NOMEM, item->file, item->line, 0, "no memory");
 }
 
 int seccert_set_file(struct seccert_set *s, unsigned type, const char *path,
