@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
-#include "host/label.h"
+#include "line/label.h"
 #include "ledger_cmd.h"
 
 static const char *template, *form_word, *out, *command, *printer, *prov, *ledger_url;

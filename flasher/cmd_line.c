@@ -1,4 +1,4 @@
-/* line: a job, its slots, the ledger; the work is in lib/host/line*.c */
+/* line: a job, its slots, the ledger; the work is in lib/line */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,10 +6,10 @@
 
 #include "base/err.h"
 #include "flasher.h"
-#include "host/ledger.h"
-#include "host/line.h"
-#include "host/line_http.h"
-#include "host/line_lock.h"
+#include "line/ledger.h"
+#include "line/line.h"
+#include "line/line_http.h"
+#include "line/line_lock.h"
 #include "host/pool.h"
 #include "line_show.h"
 
@@ -51,9 +51,8 @@ static int add_slot(struct line_view *v, const char *name, const char *port)
                 if (!strcmp(v->slots[i].name, name) || !strcmp(v->slots[i].port, port))
                         return usage_error("slot '%s' at %s: '%s' at %s is there already", name,
                                            port, v->slots[i].name, v->slots[i].port);
-        return line_view_slot(v, name, port) < 0
-                       ? usage_error("more than %u slots", LINE_SLOTS_MAX)
-                       : 0;
+        return line_view_slot(v, name, port) < 0 ? usage_error("more than %u slots", LINE_SLOTS_MAX)
+                                                 : 0;
 }
 
 /* Those of the command line stand for those of the job. */
@@ -113,7 +112,7 @@ static int open_ledger(const struct line_job *j, const char *station_name, struc
 {
         const struct ledger_config cfg = { .url = ledger_url ? ledger_url : j->ledger.text,
                                            .station = station_name,
-                                           .operator = operator_name,
+                                           .operator= operator_name,
                                            .create = true };
         struct diag d = { 0 };
 
@@ -139,7 +138,7 @@ static int work(struct line_config *cfg)
                 return fail("--http", &d);
         if (page && !g.json)
                 say("%s", line_http_url(page));
-        status = line_show_begin(v, g.json                                    ? LINE_SHOW_JSON
+        status = line_show_begin(v, g.json                            ? LINE_SHOW_JSON
                                     : isatty(STDOUT_FILENO) && !plain ? LINE_SHOW_TERMINAL
                                                                       : LINE_SHOW_LOG);
         if (status == 0) {

@@ -3,7 +3,7 @@
 #define FLASHER_LEDGER_CMD_H
 
 #include "flasher.h"
-#include "host/ledger.h"
+#include "line/ledger.h"
 
 struct ledger_options {
         const char *url, *station, *operator_name;

@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "host/ca.h"
-#include "host/ledger_csv.h"
+#include "line/ledger_csv.h"
 #include "ledger_cmd.h"
 
 /* CRLReason cessationOfOperation, RFC 5280, 5.3.1: the unit will not be used. */

@@ -10,12 +10,12 @@
 
 #include "base/err.h"
 #include "flasher.h"
-#include "host/line_talk.h"
+#include "line/line_talk.h"
 
-#define FRAME_MS  100u
-#define IDLE_MS   1000u /* the clocks of working slots go on */
-#define BIG_ROWS  6u
-#define COLS_MAX  400u
+#define FRAME_MS 100u
+#define IDLE_MS  1000u /* the clocks of working slots go on */
+#define BIG_ROWS 6u
+#define COLS_MAX 400u
 
 static enum line_show how;
 static pthread_t painter;
@@ -39,7 +39,8 @@ static void log_result(const struct line_slot_view *s)
                s->phase == LINE_PASS     ? "PASS"
                : s->phase == LINE_BEFORE ? "PASS (before)"
                                          : "FAIL",
-               s->serial[0] ? s->serial : s->mac, s->serial[0] ? " " : "", s->serial[0] ? s->mac : "");
+               s->serial[0] ? s->serial : s->mac, s->serial[0] ? " " : "",
+               s->serial[0] ? s->mac : "");
         if (s->phase == LINE_FAIL)
                 printf(" %s: %s", s->failure, s->text);
         if (s->version[0])
@@ -65,7 +66,8 @@ static void log_news(const struct line_view *v, enum line_news what, const struc
                 printf("%s: ledger is back\n", v->station);
 }
 
-static void json_news(const struct line_view *v, enum line_news what, const struct line_slot_view *s)
+static void json_news(const struct line_view *v, enum line_news what,
+                      const struct line_slot_view *s)
 {
         static const char *const events[] = { "slot", "phase", "result", "notice" };
         struct json_writer w = { .out = stdout };
@@ -172,9 +174,9 @@ static void slot_words(const struct line_slot_view *s, uint64_t now, unsigned co
                 bar(s->permille, line);
                 printf("%s %3u %%", line, s->permille / 10);
         } else if (s->phase == LINE_FAIL) {
-                printf("%s: %.*s", s->failure, room - (int)strlen(s->failure) - 2 > 0
-                                                       ? room - (int)strlen(s->failure) - 2
-                                                       : 0,
+                printf("%s: %.*s", s->failure,
+                       room - (int)strlen(s->failure) - 2 > 0 ? room - (int)strlen(s->failure) - 2
+                                                              : 0,
                        s->text);
         } else {
                 printf("%.*s", room, s->warning[0] ? s->warning : s->text);
@@ -241,8 +243,8 @@ static void paint(struct line_view *v)
                        (double)v->totals.cycle_ms / (double)v->totals.passed / 1000.0);
         end_row(&rows);
         for (size_t i = 0; i < v->slot_count; i++)
-                paint_slot(&v->slots[i], now, cols,
-                           v->slot_count * BIG_ROWS + 3 <= size.ws_row, &rows);
+                paint_slot(&v->slots[i], now, cols, v->slot_count * BIG_ROWS + 3 <= size.ws_row,
+                           &rows);
         if (v->notice[0])
                 printf("\033[97;41m%s", v->notice);
         else if (v->stopping)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "host/label_impl.h"
+#include "line/label_impl.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

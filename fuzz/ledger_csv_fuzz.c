@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "host/ledger_csv.h"
-#include "host/ledger_impl.h"
+#include "line/ledger_csv.h"
+#include "line/ledger_impl.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/ledger_impl.h"
+#include "line/ledger_impl.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

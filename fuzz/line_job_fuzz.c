@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/line_job.h"
+#include "line/line_job.h"
 
 static void place_is_inside(const char *text, size_t n, const struct diag *d)
 {

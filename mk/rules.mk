@@ -78,9 +78,9 @@ ALL_OBJ = $(CORE_OBJ) $(OUTLET_OBJ) $(HOST_OBJ) $(SIM_OBJ) $(foreach t,$(TOOLS),
 -include $(ALL_OBJ:.o=.d)
 
 # The page of the line, as a string of C.
-$(B)/gen/line_page.h: lib/host/line_page.html
+$(B)/gen/line_page.h: lib/line/line_page.html
 	@mkdir -p $(@D)
 	$(call say,PAGE,$<)
 	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $< > $@
-$(B)/lib/host/line_http.o: OBJ_CFLAGS = $(HOST_CFLAGS) -I$(B)/gen
-$(B)/lib/host/line_http.o: $(B)/gen/line_page.h
+$(B)/lib/line/line_http.o: OBJ_CFLAGS = $(HOST_CFLAGS) -I$(B)/gen
+$(B)/lib/line/line_http.o: $(B)/gen/line_page.h

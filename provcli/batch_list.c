@@ -12,7 +12,7 @@
 #include "base/strf.h"
 #include "host/csv.h"
 #include "host/file.h"
-#include "host/ledger.h"
+#include "line/ledger.h"
 
 static const char *const column_names[COLUMNS] = {
         [COL_ID] = "serial_no|serial|id",

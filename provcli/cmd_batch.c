@@ -12,7 +12,7 @@
 #include "base/err.h"
 #include "base/strf.h"
 #include "host/file.h"
-#include "host/ledger.h"
+#include "line/ledger.h"
 #include "host/passphrase.h"
 #include "host/pool.h"
 #include "host/progress.h"

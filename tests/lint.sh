@@ -22,13 +22,15 @@ allowed() {
         lib/fmt/*) echo 'base|fmt|crypt/(crypt|srp)\.h' ;;
         lib/crypt/*) echo 'base|crypt' ;;
         lib/wire/*) echo 'base|fmt|wire|crypt/(crypt|srp)\.h|prov\.pb-c\.h' ;;
-        lib/host/*) echo 'base|fmt|wire|crypt/(crypt|srp)\.h|host|line_page\.h' ;;
+        lib/host/*) echo 'base|fmt|wire|crypt/(crypt|srp)\.h|host' ;;
+        lib/line/*) echo 'base|fmt|wire|crypt/(crypt|srp)\.h|host|line|line_page\.h' ;;
         lib/sim/*) echo 'base|fmt|wire|crypt/(crypt|srp)\.h|sim' ;;
         firmware/core/*) echo 'base|fmt|wire|crypt/(crypt|srp)\.h|core|firmware/core' ;;
         firmware/port/*) echo 'base|fmt|wire|crypt/(crypt|srp)\.h|host|core|firmware/core|firmware/port' ;;
         firmware/board/*) echo 'base|fmt|wire|crypt/(crypt|srp)\.h|host|sim|board|firmware/board' ;;
         firmware/*) echo 'base|fmt|wire|crypt/(crypt|srp)\.h|host|firmware/core|firmware/port' ;;
         samples/*) echo 'base|host|firmware/core' ;;
+        flasher/* | provcli/*) echo 'base|fmt|wire|crypt/(crypt|srp)\.h|host|line' ;;
         *) echo 'base|fmt|wire|crypt/(crypt|srp)\.h|host' ;;
         esac
 }

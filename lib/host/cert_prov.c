@@ -62,7 +62,7 @@ static int service_name(const struct prov_config *cfg, const char *cn,
         int rc;
 
         if (cfg->service)
-                text = template_fill(cfg->service, cn);
+                text = cn_fill(cfg->service, cn);
         else if (asprintf(&text, "PROV_%s", n > 6 ? cn + n - 6 : cn) < 0)
                 text = NULL;
         if (!text)

@@ -11,7 +11,7 @@
 #include "crypt/crypt.h"
 #include "host/efuse_plan.h"
 #include "host/efuse_value.h"
-#include "host/line_text.h"
+#include "host/template.h"
 #include "host/secboot_sign.h"
 
 #define KEY_MAX 64u
@@ -84,12 +84,12 @@ static int key_load(struct run *r, const struct secure_key *k, unsigned block, s
 static int key_open(struct run *r, const struct secure_key *k, unsigned block, const char *mac,
                     struct unit_key *u, struct diag *d)
 {
-        const struct line_var vars[] = { { "mac", mac, 0 }, { 0 } };
+        const struct template_var vars[] = { { "mac", mac, 0 }, { 0 } };
         int rc;
 
         if (!k->file)
                 return 0;
-        rc = line_fill(k->file, vars, &u->path, NULL, d);
+        rc = template_fill(k->file, vars, &u->path, NULL, d);
         if (rc == 0)
                 rc = key_load(r, k, block, u, d);
         if (rc == -E_RANDOM)

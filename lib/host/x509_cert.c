@@ -121,7 +121,7 @@ static GENERAL_NAME *general_name(const char *text)
 
 static int add_name(GENERAL_NAMES *names, const char *template, const char *cn, struct diag *d)
 {
-        char *text = template_fill(template, cn);
+        char *text = cn_fill(template, cn);
         GENERAL_NAME *name = text ? general_name(text) : NULL;
         int rc = 0;
 

@@ -146,7 +146,7 @@ int time_parse(const char *text, int64_t *out)
         return 0;
 }
 
-char *template_fill(const char *template, const char *cn)
+char *cn_fill(const char *template, const char *cn)
 {
         static const char word[] = "{cn}";
         size_t n = strlen(template) + 1;
@@ -484,7 +484,7 @@ int profile_parse(const char *text, size_t len, struct profile *p, struct diag *
 
 int profile_load(const char *name_or_path, struct profile *p, struct diag *d)
 {
-                struct diag why = { 0 };
+        struct diag why = { 0 };
         struct blob text;
         int rc;
 
@@ -497,6 +497,7 @@ int profile_load(const char *name_or_path, struct profile *p, struct diag *d)
         rc = profile_parse((const char *)text.data, text.len, p, &why);
         blob_free(&text);
         if (rc < 0 && why.line)
-                return diag_set(d, -rc, "%s:%u:%u: %s", name_or_path, why.line, why.column, why.text);
+                return diag_set(d, -rc, "%s:%u:%u: %s", name_or_path, why.line, why.column,
+                                why.text);
         return rc < 0 ? diag_set(d, -rc, "%s: %s", name_or_path, why.text) : 0;
 }

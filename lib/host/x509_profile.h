@@ -61,7 +61,7 @@ void profile_free(struct profile *p);
 int time_parse(const char *text, int64_t *out);
 
 /* Replace {cn} in a template. Returned: free. NULL without memory. */
-char *template_fill(const char *template, const char *cn);
+char *cn_fill(const char *template, const char *cn);
 
 /* A CN: 1 to CERT_CN_MAX characters of UTF-8, none of them a control character. -E_SYNTAX,
  * -E_RANGE. */

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "host/ledger.h"
+#include "line/ledger.h"
 
 static unsigned seed;
 static bool away;

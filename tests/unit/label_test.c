@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/err.h"
-#include "host/label.h"
+#include "line/label.h"
 
 static const struct label_data unit = {
         .serial = "SO-000017",

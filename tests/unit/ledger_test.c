@@ -12,7 +12,7 @@
 #include <pthread.h>
 
 #include "base/err.h"
-#include "host/ledger.h"
+#include "line/ledger.h"
 
 struct fixture {
         char dir[64];

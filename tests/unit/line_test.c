@@ -19,11 +19,11 @@
 #include "base/err.h"
 #include "host/json.h"
 #include "host/json_place.h"
-#include "host/line_http.h"
-#include "host/line_job.h"
-#include "host/line_talk.h"
-#include "host/line_text.h"
-#include "host/line_view.h"
+#include "line/line_http.h"
+#include "line/line_job.h"
+#include "line/line_talk.h"
+#include "host/template.h"
+#include "line/line_view.h"
 
 static void test_places(void **state)
 {
@@ -75,7 +75,7 @@ static void test_places(void **state)
 
 static void test_templates(void **state)
 {
-        const struct line_var vars[] = {
+        const struct template_var vars[] = {
                 { "serial", "SO-1", 0 }, { "bytes", "a\0b", 3 }, { "secret", NULL, 0 }, { 0 }
         };
         static const struct {
@@ -102,7 +102,7 @@ static void test_templates(void **state)
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
                 struct diag d = { 0 };
 
-                assert_int_equal(line_fill(rows[i].template, vars, &out, &len, &d), rows[i].rc);
+                assert_int_equal(template_fill(rows[i].template, vars, &out, &len, &d), rows[i].rc);
                 if (rows[i].rc == 0) {
                         assert_string_equal(out, rows[i].text);
                         assert_int_equal(len, strlen(rows[i].text));
@@ -112,7 +112,7 @@ static void test_templates(void **state)
                 }
                 free(out);
         }
-        assert_int_equal(line_fill("{bytes}!", vars, &out, &len, NULL), 0);
+        assert_int_equal(template_fill("{bytes}!", vars, &out, &len, NULL), 0);
         assert_int_equal(len, 4);
         assert_memory_equal(out, "a\0b!", 5);
         free(out);

@@ -194,7 +194,7 @@ static void test_names(void **state)
         stem = issue_stem("../a b/..");
         assert_string_equal(stem, "%2E.%2Fa%20b%2F..");
         free(stem);
-        stem = template_fill("{cn}.local/{cn}", "x");
+        stem = cn_fill("{cn}.local/{cn}", "x");
         assert_string_equal(stem, "x.local/x");
         free(stem);
 }

@@ -2,8 +2,8 @@
  * The job of a production line: what fctry-job(5) describes, read and judged as a text. What the
  * named files hold is line_kit.h's business.
  */
-#ifndef HOST_LINE_JOB_H
-#define HOST_LINE_JOB_H
+#ifndef LINE_JOB_H
+#define LINE_JOB_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,17 +3,17 @@
  * PASS or FAIL. One connection a board: MAC, security, guards, identity, write, verify, start,
  * self-test, record.
  */
-#ifndef HOST_LINE_H
-#define HOST_LINE_H
+#ifndef LINE_H
+#define LINE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/diag.h"
-#include "host/ledger.h"
-#include "host/line_job.h"
-#include "host/line_kit.h"
-#include "host/line_view.h"
+#include "line/ledger.h"
+#include "line/line_job.h"
+#include "line/line_kit.h"
+#include "line/line_view.h"
 
 struct line_config {
         const struct line_job *job; /* everything is borrowed until line_run returns */

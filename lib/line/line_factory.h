@@ -2,8 +2,8 @@
  * Factory data of one unit at a time: an image from a folder, or made on the spot with credentials
  * of its own (certgen's library) and values of the job.
  */
-#ifndef HOST_LINE_FACTORY_H
-#define HOST_LINE_FACTORY_H
+#ifndef LINE_FACTORY_H
+#define LINE_FACTORY_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -12,7 +12,7 @@
 
 #include "base/diag.h"
 #include "host/file.h"
-#include "host/line_job.h"
+#include "line/line_job.h"
 
 struct line_maker; /* opaque; safe to use from several threads */
 

@@ -1,4 +1,4 @@
-#include "host/line_talk.h"
+#include "line/line_talk.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "host/line_factory.h"
+#include "line/line_factory.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 #include "host/ca.h"
 #include "host/cert_batch.h"
 #include "host/cert_issue.h"
-#include "host/line_text.h"
+#include "host/template.h"
 #include "host/nvs_wifi.h"
 #include "host/x509_cert.h"
 
@@ -33,27 +33,38 @@ struct line_maker {
 };
 
 /* What the cells of one unit are made of. */
-enum { V_SERIAL, V_MAC, V_NUMBER, V_CERT, V_KEY, V_POP, V_SERVICE, V_SALT, V_VERIFIER, V_QR, V_END };
+enum {
+        V_SERIAL,
+        V_MAC,
+        V_NUMBER,
+        V_CERT,
+        V_KEY,
+        V_POP,
+        V_SERVICE,
+        V_SALT,
+        V_VERIFIER,
+        V_QR,
+        V_END
+};
 
 struct unit {
         char mac[13], number[24];
         char salt[2 * SRP_SALT_LEN + 1], verifier[2 * SRP_LEN + 1];
-        struct line_var vars[V_END + 1];
+        struct template_var vars[V_END + 1];
 };
 
 static const char *const var_names[V_END] = {
-        [V_SERIAL] = "serial",   [V_MAC] = "mac",           [V_NUMBER] = "number",
-        [V_CERT] = "cert",       [V_KEY] = "priv_key",      [V_POP] = "pop",
-        [V_SERVICE] = "service", [V_SALT] = "salt",         [V_VERIFIER] = "verifier",
-        [V_QR] = "qr",
+        [V_SERIAL] = "serial",     [V_MAC] = "mac", [V_NUMBER] = "number",   [V_CERT] = "cert",
+        [V_KEY] = "priv_key",      [V_POP] = "pop", [V_SERVICE] = "service", [V_SALT] = "salt",
+        [V_VERIFIER] = "verifier", [V_QR] = "qr",
 };
 
 /* Which variable a key of the configuration holds where the job says nothing else. */
 static int own_column(const char *key)
 {
         static const int of[COL_COUNT] = {
-                [COL_SERIAL_NO] = V_SERIAL, [COL_CERT] = V_CERT,     [COL_PRIV_KEY] = V_KEY,
-                [COL_POP] = V_POP,          [COL_SALT] = V_SALT,     [COL_VERIFIER] = V_VERIFIER,
+                [COL_SERIAL_NO] = V_SERIAL, [COL_CERT] = V_CERT, [COL_PRIV_KEY] = V_KEY,
+                [COL_POP] = V_POP,          [COL_SALT] = V_SALT, [COL_VERIFIER] = V_VERIFIER,
                 [COL_SERVICE] = V_SERVICE,  [COL_QR] = V_QR,
         };
 
@@ -136,10 +147,9 @@ static int cell_text(struct image *im, const struct batch_column *col, char **ou
                                            "%s: what the template gives is too long", col->key);
         }
         snprintf(name, sizeof name, "{%s}", own < 0 ? "" : var_names[own]);
-        rc = line_fill(v ? v->text.text : name, im->u->vars, out, len, &d);
+        rc = template_fill(v ? v->text.text : name, im->u->vars, out, len, &d);
         if (rc < 0 && v)
-                line_job_error(im->m->job, &v->text, -rc, im->r, "%s: %s", col->key,
-                               diag_text(&d));
+                line_job_error(im->m->job, &v->text, -rc, im->r, "%s: %s", col->key, diag_text(&d));
         else if (rc < 0)
                 report_error(im->r, -rc, im->m->conf.name, col->line, 0, "%s: %s", col->key,
                              diag_text(&d));
@@ -230,7 +240,7 @@ static int folder_path(const struct line_maker *m, const struct unit *u, char **
                        struct diag *d)
 {
         char *name = NULL;
-        int rc = line_fill(m->job->factory.image.text, u->vars, &name, NULL, d);
+        int rc = template_fill(m->job->factory.image.text, u->vars, &name, NULL, d);
 
         *path = rc == 0 ? path_join(m->job->factory.folder.text, name) : NULL;
         free(name);
@@ -522,7 +532,8 @@ int line_maker_open(const struct line_job *job, size_t size, struct line_maker *
                                         .transport = f->prov_transport.text };
         if (f->prov && (rc = prov_check(&m->prov, &d)) < 0)
                 line_job_error(job, &f->prov_transport, -rc, r, "provisioning: %s", diag_text(&d));
-        if (rc == 0 && f->config.text && (rc = batch_conf_load(&m->conf, f->config.text, 2, r)) == 0)
+        if (rc == 0 && f->config.text &&
+            (rc = batch_conf_load(&m->conf, f->config.text, 2, r)) == 0)
                 rc = check_columns(m, r);
         if (rc == 0 && f->keys)
                 rc = open_ca(m, r);

@@ -1,12 +1,12 @@
-/* Templates of the line: "outlet-{serial}.bin" with what is known of a unit. */
-#ifndef HOST_LINE_TEXT_H
-#define HOST_LINE_TEXT_H
+/* Templates of file names, labels and data: "outlet-{serial}.bin" with what is known of a unit. */
+#ifndef HOST_TEMPLATE_H
+#define HOST_TEMPLATE_H
 
 #include <stddef.h>
 
 #include "base/diag.h"
 
-struct line_var {
+struct template_var {
         const char *name; /* NULL ends the list */
         const char *text; /* NULL: not known; using it is an error */
         size_t len;       /* bytes of text; 0: as long as it is */
@@ -17,7 +17,7 @@ struct line_var {
  * if it may hold a secret); *len (may be NULL) counts its bytes. -E_SYNTAX: a name that vars does
  * not have (d lists them), a brace without its other; -E_NOTFOUND: text NULL; -E_NOMEM.
  */
-int line_fill(const char *template, const struct line_var *vars, char **out, size_t *len,
-              struct diag *d);
+int template_fill(const char *template, const struct template_var *vars, char **out, size_t *len,
+                  struct diag *d);
 
 #endif

@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "host/flash_plan.h"
-#include "host/line_impl.h"
+#include "line/line_impl.h"
 #include "host/pool.h"
 #include "host/sha256.h"
 

@@ -1,4 +1,4 @@
-#include "host/line_kit.h"
+#include "line/line_kit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +9,8 @@
 #include "fmt/espimg.h"
 #include "host/batch_gen.h"
 #include "host/csv.h"
-#include "host/label.h"
-#include "host/line_impl.h"
+#include "line/label.h"
+#include "line/line_impl.h"
 #include "host/ptable_csv.h"
 #include "host/x509_profile.h"
 

@@ -2,16 +2,16 @@
  * Everything that a line needs before its first board, loaded and proven: images in their places of
  * the partition table, compressed once; the factory data's maker; the list of serial numbers.
  */
-#ifndef HOST_LINE_KIT_H
-#define HOST_LINE_KIT_H
+#ifndef LINE_KIT_H
+#define LINE_KIT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "fmt/ptable.h"
 #include "host/flash_plan.h"
-#include "host/line_factory.h"
-#include "host/line_job.h"
+#include "line/line_factory.h"
+#include "line/line_job.h"
 #include "host/sha256.h"
 
 #define LINE_PARTS_MAX (LINE_IMAGES_MAX + LINE_ERASE_MAX + 1)

@@ -1,6 +1,6 @@
 /* Lines from and to a unit's console, with deadlines. */
-#ifndef HOST_LINE_TALK_H
-#define HOST_LINE_TALK_H
+#ifndef LINE_TALK_H
+#define LINE_TALK_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -6,8 +6,8 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
-#include "host/label.h"
-#include "host/line_impl.h"
+#include "line/label.h"
+#include "line/line_impl.h"
 
 static void today(char out[11])
 {

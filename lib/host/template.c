@@ -1,4 +1,4 @@
-#include "host/line_text.h"
+#include "host/template.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 
-static int unknown(const char *name, size_t n, const struct line_var *vars, struct diag *d)
+static int unknown(const char *name, size_t n, const struct template_var *vars, struct diag *d)
 {
         char list[160] = "";
         size_t k = 0;
@@ -19,7 +19,7 @@ static int unknown(const char *name, size_t n, const struct line_var *vars, stru
 }
 
 /* The variable that *t, behind its brace, begins with; *t is moved behind it. */
-static int variable(const char **t, const struct line_var *vars, const struct line_var **v,
+static int variable(const char **t, const struct template_var *vars, const struct template_var **v,
                     struct diag *d)
 {
         const char *name = *t;
@@ -40,12 +40,12 @@ static int variable(const char **t, const struct line_var *vars, const struct li
 }
 
 /* out NULL: the length only. */
-static long fill(const char *t, const struct line_var *vars, char *out, struct diag *d)
+static long fill(const char *t, const struct template_var *vars, char *out, struct diag *d)
 {
         size_t n = 0;
 
         while (*t) {
-                const struct line_var *v = NULL;
+                const struct template_var *v = NULL;
                 const char *text = t;
                 size_t len = 1;
                 int rc = 0;
@@ -66,8 +66,8 @@ static long fill(const char *t, const struct line_var *vars, char *out, struct d
         return (long)n;
 }
 
-int line_fill(const char *template, const struct line_var *vars, char **out, size_t *len,
-              struct diag *d)
+int template_fill(const char *template, const struct template_var *vars, char **out, size_t *len,
+                  struct diag *d)
 {
         const long n = fill(template, vars, NULL, d);
 

@@ -1,10 +1,10 @@
 /* Inside the ledger: what its sources share. Nobody else includes this. */
-#ifndef HOST_LEDGER_IMPL_H
-#define HOST_LEDGER_IMPL_H
+#ifndef LINE_LEDGER_IMPL_H
+#define LINE_LEDGER_IMPL_H
 
 #include <pthread.h>
 
-#include "host/ledger.h"
+#include "line/ledger.h"
 #include "host/sha256.h"
 
 #define LEDGER_SCHEMA 1 /* version of the tables */

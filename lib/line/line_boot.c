@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
-#include "host/line_impl.h"
+#include "line/line_impl.h"
 #include "wire/selftest.h"
 
 #define ANSWER_MS 5000u  /* of the console */

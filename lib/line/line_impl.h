@@ -1,13 +1,13 @@
 /* Between the line*.c files; nobody else includes this. */
-#ifndef HOST_LINE_IMPL_H
-#define HOST_LINE_IMPL_H
+#ifndef LINE_IMPL_H
+#define LINE_IMPL_H
 
 #include <stdatomic.h>
 
-#include "host/ledger.h"
-#include "host/line.h"
-#include "host/line_factory.h"
-#include "host/line_talk.h"
+#include "line/ledger.h"
+#include "line/line.h"
+#include "line/line_factory.h"
+#include "line/line_talk.h"
 #include "host/link.h"
 #include "host/loader.h"
 

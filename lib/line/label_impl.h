@@ -1,10 +1,10 @@
 /* Inside labels: the template as it was read, and what draws. Nobody else includes this. */
-#ifndef HOST_LABEL_IMPL_H
-#define HOST_LABEL_IMPL_H
+#ifndef LINE_LABEL_IMPL_H
+#define LINE_LABEL_IMPL_H
 
 #include <stdint.h>
 
-#include "host/label.h"
+#include "line/label.h"
 
 #define LABEL_ITEMS_MAX 32u
 #define LABEL_TEXT_MAX  1024u /* bytes of a filled text with its NUL */

@@ -6,14 +6,14 @@
  * own name point here, "DNS rebinding"): the Host header must be an IP address, localhost, the
  * host's name or the one that was listened on. No other origin may read an answer.
  */
-#ifndef HOST_LINE_HTTP_H
-#define HOST_LINE_HTTP_H
+#ifndef LINE_HTTP_H
+#define LINE_HTTP_H
 
 #include <stdbool.h>
 
 #include "base/diag.h"
-#include "host/ledger.h"
-#include "host/line_view.h"
+#include "line/ledger.h"
+#include "line/line_view.h"
 
 struct line_http;
 

@@ -2,15 +2,15 @@
  * What is to be seen of a line: its slots, counts and last failures. The line writes it, the
  * terminal, the JSON lines and the web page look at it.
  */
-#ifndef HOST_LINE_VIEW_H
-#define HOST_LINE_VIEW_H
+#ifndef LINE_VIEW_H
+#define LINE_VIEW_H
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#include "host/line_job.h"
+#include "line/line_job.h"
 
 enum line_phase {
         LINE_EMPTY,   /* waits for a board */
@@ -39,15 +39,15 @@ struct line_slot_view {
         char name[LINE_NAME_MAX];
         char port[128];
         enum line_phase phase;
-        unsigned permille;  /* of LINE_WRITE */
-        uint64_t since;     /* when the board came; milliseconds of link_clock() */
-        uint64_t cycle_ms;  /* of a result */
-        unsigned attempt;   /* of the unit, as the ledger counts */
+        unsigned permille; /* of LINE_WRITE */
+        uint64_t since;    /* when the board came; milliseconds of link_clock() */
+        uint64_t cycle_ms; /* of a result */
+        unsigned attempt;  /* of the unit, as the ledger counts */
         char mac[24], serial[65], version[64];
-        char failure[20];   /* class; empty unless LINE_FAIL */
-        char text[256];     /* why, or what is going on */
-        char warning[160];  /* of a unit that passed: no label */
-        char phases[256];   /* "connect=231 write=1200 …", milliseconds */
+        char failure[20];  /* class; empty unless LINE_FAIL */
+        char text[256];    /* why, or what is going on */
+        char warning[160]; /* of a unit that passed: no label */
+        char phases[256];  /* "connect=231 write=1200 …", milliseconds */
         uint64_t passed, failed;
 };
 

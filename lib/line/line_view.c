@@ -1,11 +1,11 @@
-#include "host/line_view.h"
+#include "line/line_view.h"
 
 #include <string.h>
 #include <time.h>
 
 #include "base/err.h"
 #include "host/json.h"
-#include "host/line_talk.h"
+#include "line/line_talk.h"
 
 const char *line_phase_word(enum line_phase p)
 {
@@ -135,9 +135,10 @@ static void slot_json(struct json_writer *w, const struct line_slot_view *s, uin
         json_str(w, "port", s->port);
         json_str(w, "phase", line_phase_word(s->phase));
         json_uint(w, "permille", s->permille);
-        json_uint(w, "ms", line_phase_is_result(s->phase) ? s->cycle_ms
-                           : s->phase == LINE_EMPTY       ? 0
-                                                          : now - s->since);
+        json_uint(w, "ms",
+                  line_phase_is_result(s->phase) ? s->cycle_ms
+                  : s->phase == LINE_EMPTY       ? 0
+                                                 : now - s->since);
         json_uint(w, "attempt", s->attempt);
         json_str(w, "mac", s->mac);
         json_str(w, "serial", s->serial);
@@ -203,8 +204,7 @@ uint64_t line_view_wait(struct line_view *v, uint64_t version, unsigned timeout_
                 t.tv_nsec -= 1000000000;
         }
         pthread_mutex_lock(&v->lock);
-        while (v->version == version &&
-               pthread_cond_timedwait(&v->changed, &v->lock, &t) == 0)
+        while (v->version == version && pthread_cond_timedwait(&v->changed, &v->lock, &t) == 0)
                 ;
         now = v->version;
         pthread_mutex_unlock(&v->lock);

@@ -1,4 +1,4 @@
-#include "host/line_job.h"
+#include "line/line_job.h"
 
 #include <cjson/cJSON.h>
 #include <stdarg.h>

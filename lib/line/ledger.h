@@ -15,8 +15,8 @@
  * be handed out. Every call tries to connect again by itself, so calling again later with the same
  * arguments is the remedy, and safe: what was recorded after all is not recorded twice.
  */
-#ifndef HOST_LEDGER_H
-#define HOST_LEDGER_H
+#ifndef LINE_LEDGER_H
+#define LINE_LEDGER_H
 
 #include <stdbool.h>
 #include <stddef.h>

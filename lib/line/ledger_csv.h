@@ -1,12 +1,12 @@
 /* Identities from CSV: values.csv of certgen, a manifest of nvsgen batch, or a list of one's own.
  */
-#ifndef HOST_LEDGER_CSV_H
-#define HOST_LEDGER_CSV_H
+#ifndef LINE_LEDGER_CSV_H
+#define LINE_LEDGER_CSV_H
 
 #include <stddef.h>
 
 #include "base/diag.h"
-#include "host/ledger.h"
+#include "line/ledger.h"
 #include "host/report.h"
 
 /* Which column is which; NULL: the first there is of the usual names. */

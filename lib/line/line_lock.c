@@ -1,4 +1,4 @@
-#include "host/line_lock.h"
+#include "line/line_lock.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -3,10 +3,10 @@
  * JOB.approved beside it, in the format of sha256sum(1). A change to any of them is found before
  * the first board.
  */
-#ifndef HOST_LINE_LOCK_H
-#define HOST_LINE_LOCK_H
+#ifndef LINE_LOCK_H
+#define LINE_LOCK_H
 
-#include "host/line_job.h"
+#include "line/line_job.h"
 
 /* Write JOB.approved. *files (may be NULL): how many it names. 0 or an error in r. */
 int line_lock_write(const struct line_job *j, size_t *files, struct report *r);

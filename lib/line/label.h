@@ -4,15 +4,15 @@
  * what a scanner reads off the printed one. A label holds a proof of possession: everything made
  * here is secret.
  */
-#ifndef HOST_LABEL_H
-#define HOST_LABEL_H
+#ifndef LINE_LABEL_H
+#define LINE_LABEL_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/diag.h"
 #include "host/file.h"
-#include "host/ledger.h"
+#include "line/ledger.h"
 
 struct label; /* a template */
 

@@ -1,4 +1,4 @@
-#include "host/line_http.h"
+#include "line/line_http.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -179,9 +179,9 @@ static enum MHD_Result answer_find(struct line_http *h, struct MHD_Connection *c
         fclose(f);
         free(u);
         return json(c,
-                    rc == 0                ? MHD_HTTP_OK
+                    rc == 0             ? MHD_HTTP_OK
                     : rc == -E_NOTFOUND ? MHD_HTTP_NOT_FOUND
-                                           : MHD_HTTP_INTERNAL_SERVER_ERROR,
+                                        : MHD_HTTP_INTERNAL_SERVER_ERROR,
                     body, len);
 }
 
@@ -318,9 +318,9 @@ static int listen_on(const struct addrinfo *a, int *fd, unsigned *port, struct d
         if (*fd < 0 || bind(*fd, a->ai_addr, a->ai_addrlen) < 0 || listen(*fd, 16) < 0 ||
             getsockname(*fd, (struct sockaddr *)&s, &len) < 0)
                 return diag_set(d,
-                                errno == EADDRINUSE                    ? E_BUSY
+                                errno == EADDRINUSE                 ? E_BUSY
                                 : errno == EACCES || errno == EPERM ? E_PERM
-                                                                       : E_IO,
+                                                                    : E_IO,
                                 "cannot listen there: %s; try another port", strerror(errno));
         *port = ntohs(s.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&s)->sin6_port
                                               : ((struct sockaddr_in *)&s)->sin_port);
@@ -345,11 +345,11 @@ int line_http_open(const char *where, struct line_view *view, struct ledger *led
         if (rc == 0)
                 rc = listen_on(a, &fd, &port, d);
         if (rc == 0) {
-                h->daemon = MHD_start_daemon(
-                        MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL,
-                        NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, fd,
-                        MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-                        IDLE_S, MHD_OPTION_END);
+                h->daemon = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION |
+                                                     MHD_USE_INTERNAL_POLLING_THREAD,
+                                             0, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET,
+                                             fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS,
+                                             MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_END);
                 if (!h->daemon)
                         rc = diag_set(d, E_IO, "the server does not start");
         }

@@ -1,11 +1,11 @@
-#include "host/ledger_csv.h"
+#include "line/ledger_csv.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "host/csv.h"
-#include "host/ledger_impl.h"
+#include "line/ledger_impl.h"
 
 enum { SERIAL, MAC, CERT_SERIAL, SERVICE, FILES, FACTORY, CERT, COLUMNS };
 

@@ -1,5 +1,5 @@
 /* Slots: who is plugged in where, a thread each, and the end of all of it. */
-#include "host/line.h"
+#include "line/line.h"
 
 #include <errno.h>
 #include <libudev.h>
@@ -11,14 +11,14 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "host/line_impl.h"
+#include "line/line_impl.h"
 #include "host/pool.h"
 #include "host/ports.h"
 
-#define LOOK_MS    200u  /* between two looks at a port that has no board */
-#define HOLD_MS    2000u /* a result is to be seen for so long, also when the link is gone */
-#define SETTLE_MS  2000u /* a new port gets its permissions within this */
-#define TICK_MS    200
+#define LOOK_MS   200u  /* between two looks at a port that has no board */
+#define HOLD_MS   2000u /* a result is to be seen for so long, also when the link is gone */
+#define SETTLE_MS 2000u /* a new port gets its permissions within this */
+#define TICK_MS   200
 
 struct slot {
         struct line_station *st;
@@ -63,8 +63,8 @@ static struct link *await_board(struct slot *s)
         while (!ends(s->st)) {
                 struct diag d = { 0 };
                 struct link *link;
-                const int rc = link_open(s->st->cfg->view->slots[s->index].port, ROMLDR_BAUD, &link,
-                                         &d);
+                const int rc =
+                        link_open(s->st->cfg->view->slots[s->index].port, ROMLDR_BAUD, &link, &d);
 
                 if (rc == 0)
                         return link;
@@ -233,9 +233,8 @@ static int attend(struct hall *h, struct diag *d)
         int rc = 0;
 
         while (rc == 0 && !all_over(h)) {
-                struct pollfd p = {
-                        .fd = h->monitor ? udev_monitor_get_fd(h->monitor) : -1, .events = POLLIN
-                };
+                struct pollfd p = { .fd = h->monitor ? udev_monitor_get_fd(h->monitor) : -1,
+                                    .events = POLLIN };
 
                 if (poll(&p, 1, TICK_MS) > 0 && p.revents & POLLIN && !ends(&h->st))
                         rc = hotplug(h, d);
