@@ -26,6 +26,7 @@ help:
 	@echo 'make device      compile the freestanding code with the chips'\'' compilers'
 	@echo 'make lint        headers, include direction, freestanding core, man pages'
 	@echo 'make fuzz-NAME   run one fuzz target (FUZZ_SECONDS=60); names:$(foreach f,$(FUZZ_TARGETS), $(f))'
+	@echo 'make fuzz-long   all of them, FUZZ_SECONDS=1800 each, resumable (fuzz/run.sh: FUZZ_IDLE=1, FUZZ_JOBS=2); make fuzz-tally shows how far'
 	@echo 'make analyse     cppcheck and clang-tidy; make check-valgrind: the command-line tests under valgrind'
 	@echo 'make check-fresh the two commands above on an empty Debian 12 (root, debootstrap)'
 	@echo 'make deb         a Debian package in dist/'

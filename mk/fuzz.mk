@@ -1,8 +1,7 @@
 # fuzz/NAME.c + fuzz/corpus/NAME/: replayed by `make check` with the ordinary compiler,
-# run by `make fuzz-NAME` with clang's libFuzzer and sanitizers.
+# run by `make fuzz-NAME` and `make fuzz-long` with clang's libFuzzer and sanitizers.
 FUZZ_TARGETS += $(patsubst fuzz/%_fuzz.c,%,$(wildcard fuzz/*_fuzz.c))
 REPLAY_BINS  := $(FUZZ_TARGETS:%=$(B)/fuzz/%_replay)
-FUZZ_SECONDS ?= 60
 FB := build-fuzz
 FUZZ_LIBS = $(FAKE_LIB) $(CLOUD_LIB) $(OUTLET_LIB) $(SIM_LIB) $(HOST_LIB) $(CORE_LIB)
 
@@ -18,10 +17,23 @@ $(B)/fuzz/%_fuzzer: $(B)/fuzz/%_fuzz.o $(FUZZ_LIBS)
 
 -include $(FUZZ_TARGETS:%=$(B)/fuzz/%_fuzz.d)
 
-# What the fuzzer finds new goes to build-fuzz/corpus; findings to build-fuzz/findings.
+# fuzz/run.sh counts processor seconds into a tally and keeps what is found new: FUZZ_DIR.
+FUZZ_DIR  ?= build/fuzz-long
+fuzz_make = $(MAKE) --no-print-directory O=$(FB) CC=clang CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
+	LDFLAGS='-fsanitize=address,undefined'
+fuzz_run = FB=$(FB) FUZZ_DIR='$(FUZZ_DIR)' FUZZ_SLICE='$(FUZZ_SLICE)' FUZZ_JOBS='$(FUZZ_JOBS)' FUZZ_IDLE='$(FUZZ_IDLE)' FUZZ_BUILD='$(FUZZ_BUILD)' \
+	bash fuzz/run.sh
+
 fuzz-%:
-	@$(MAKE) --no-print-directory O=$(FB) CC=clang CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
-		LDFLAGS='-fsanitize=address,undefined' $(FB)/fuzz/$*_fuzzer
-	@mkdir -p $(FB)/corpus/$* $(FB)/findings fuzz/corpus/$*
-	$(FB)/fuzz/$*_fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-		-artifact_prefix=$(FB)/findings/$*- $(FB)/corpus/$* fuzz/corpus/$*
+	+@$(fuzz_make) $(FB)/fuzz/$*_fuzzer
+	@$(fuzz_run) once $(or $(FUZZ_SECONDS),60) $*
+
+.PHONY: fuzz-long fuzz-tally fuzz-min
+fuzz-long:
+	+@$(fuzz_make) $(FUZZ_TARGETS:%=$(FB)/fuzz/%_fuzzer)
+	@$(fuzz_run) long $(or $(FUZZ_SECONDS),1800) $(FUZZ_TARGETS)
+fuzz-tally:
+	@$(fuzz_run) tally $(FUZZ_TARGETS)
+fuzz-min:
+	+@$(fuzz_make) $(FUZZ_TARGETS:%=$(FB)/fuzz/%_fuzzer)
+	@$(fuzz_run) min $(FUZZ_TARGETS)
