@@ -49,15 +49,15 @@ if [ -z "$bad" ]; then pass "includes point down"; else fail "includes point dow
 white='memcpy|memmove|memset|memcmp|strlen|strcmp|strncmp|strnlen|memchr|strchr|crypt_[a-z0-9_]+|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail'
 [ -n "${SAN:-}" ] && white="$white|__asan_.*|__ubsan_.*"
 symbols() { # files…: "U name place", "D name"
-        nm -A "$@" 2>/dev/null | awk '$(NF-1) ~ /^[TDBRVWC]$/ { print "D", $NF } $(NF-1) == "U" { print "U", $NF, $1 }'
+        nm -A "$@" 2>/dev/null | awk 'NF < 2 { next } $(NF-1) ~ /^[TDBRVWC]$/ { print "D", $NF } $(NF-1) == "U" { print "U", $NF, $1 }'
 }
 freestanding() { # what whitelist archive…: the first archive is judged, the others define
         local what=$1 allow=$2 judged=$3
         shift 2
         symbols "$@" | awk '$1 == "D" { def[$2] = 1 } END { for (s in def) print s }' >"$T/def"
-        symbols "$judged" | awk 'NR == FNR { def[$1] = 1; next } $1 == "U" && !($2 in def) { print $2, $3 }' "$T/def" - | sort -u >"$T/und"
-        if [ ! -s "$judged" ]; then
-                fail "$what" "no archive $judged"
+        symbols "$judged" | awk 'FILENAME != "-" { def[$1] = 1; next } $1 == "U" && !($2 in def) { print $2, $3 }' "$T/def" - | sort -u >"$T/und"
+        if [ ! -s "$T/def" ] || [ ! -s "$T/und" ]; then
+                fail "$what" "nothing to judge in $judged"
         elif grep -vE "^($allow) " "$T/und" >"$T/und.bad"; then
                 fail "$what needs nothing but the whitelist" "$(cat "$T/und.bad")"
         else

@@ -26,7 +26,7 @@ EOT
 pretend one a
 pretend two a
 tally() { awk -F'\t' -v t="$1" -v c="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == c) col = i; next } $1 == t { print $col }' "$FUZZ_DIR/tally.tsv"; }
-holds() { if [ "$2" "$3" "$4" ]; then pass "$1"; else fail "$1" "$2 $3 $4 does not hold" "$(cat "$FUZZ_DIR/tally.tsv")"; fi; }
+holds() { if test "$2" "$3" "$4"; then pass "$1"; else fail "$1" "$2 $3 $4 does not hold" "$(cat "$FUZZ_DIR/tally.tsv")"; fi; }
 
 run bash fuzz/run.sh once 1 one
 expect "one target for a second" 0 "^stat::number_of_executed_units: 5000"
