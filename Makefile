@@ -22,7 +22,7 @@ help:
 	@echo 'make demo        install what is missing, build, and run the main job on samples/outlet'
 	@echo 'make check       install what is missing, build, and run every test'
 	@echo 'make check-radio install QEMU and its like, and provision over Bluetooth and Wi-Fi in a virtual machine'
-	@echo 'make bench       measure, as ratios against peers and bare loops'
+	@echo 'make bench       measure, as ratios against peers and bare loops, in one table (BENCH=line: one group)'
 	@echo 'make device      compile the freestanding code with the chips'\'' compilers'
 	@echo 'make lint        headers, include direction, freestanding core, man pages'
 	@echo 'make fuzz-NAME   run one fuzz target (FUZZ_SECONDS=60); names:$(foreach f,$(FUZZ_TARGETS), $(f))'
@@ -42,8 +42,8 @@ demo: deps
 	@BIN=$(abspath $(B))/bin sh samples/demo.sh
 
 bench: deps
-	@$(MAKE) --no-print-directory all
-	@BIN=$(abspath $(B))/bin O=$(abspath $(B)) CC='$(CC)' sh tests/bench/run.sh
+	@$(MAKE) --no-print-directory all $(B)/tests/provdev
+	@BIN=$(abspath $(B))/bin O=$(abspath $(B)) CC='$(CC)' bash tests/bench/run.sh
 
 clean:
 	rm -rf $(B)

@@ -1,51 +1,58 @@
-# shellcheck shell=bash
-# Sourced by run.sh: a whole provisioning over HTTP, in requests and seconds, and how soon a wrong passphrase is
-# known; beside esp_prov.py where ESP_PROV names it (with IDF_PATH).
+#!/bin/bash
+# A whole provisioning over HTTP, in requests and seconds, and how soon a wrong passphrase is known.
+#   ESP_PROV  esp_prov.py, and IDF_PATH the ESP-IDF that it belongs to: the peer
+. tests/bench/lib.sh
+log=$W/provdev.log device='' python=''
+stop() {
+        [ -n "$device" ] || return 0
+        kill "$device"
+        wait "$device" || :
+        device=''
+} 2>/dev/null
+trap 'at_end stop' EXIT
+printf 'abcd1234\n' >"$W/pop"
+printf 'correct horse\n' >"$W/right"
+printf 'incorrect\n' >"$W/wrong"
+[ -z "${ESP_PROV:-}" ] || python=$(python_with google.protobuf cryptography)
 
-provcli_bench() {
-        local log=$B/provdev.log device='' python='' p ours peer what delay
-        local ours_arguments peer_arguments
-        printf 'abcd1234\n' >"$B/pop"
-        printf 'correct horse\n' >"$B/right"
-        printf 'incorrect\n' >"$B/wrong"
-        for p in python3 /usr/bin/python3; do
-                [ -r "${ESP_PROV:-}" ] && "$p" -c 'import google.protobuf, cryptography' 2>/dev/null && python=$p && break
+# provision DELAY STATUS COMMAND...: a device that knows after DELAY ms; the command, which ends with STATUS (a pattern), is
+# given its address. $took; $requests; $told: how long after the device knew it was asked
+provision() {
+        local delay=$1 expected=$2 status=0
+        shift 2
+        rm -f "$log"
+        "$O/tests/provdev" 1 pop=abcd1234 delay="$delay" >"$log" 2>&1 &
+        device=$!
+        until grep -q '^port' "$log" 2>/dev/null; do
+                kill -0 $device # or it has ended, and so does this
+                sleep 0.05
         done
-        start() { # ARGUMENTS of provdev
-                rm -f "$log"
-                "$O/tests/provdev" "$@" >"$log" 2>&1 &
-                device=$!
-                for _ in $(seq 200); do grep -q '^port' "$log" 2>/dev/null && return; sleep 0.05; done
-        }
-        stop() { kill "$device" && wait "$device"; } 2>/dev/null
-        port() { sed -n 's/^port //p' "$log"; }
-        told() { sed -n 's/^told \([0-9]*\) ms .*/\1/p' "$log" | head -n 1 | awk '{ printf "%.2f", $1 / 1000 }'; }
-        requests() { grep -c '^request' "$log"; }
-        for what in right wrong; do
-                # a router that takes its time: the device knows after 2.8 s
-                delay=300
-                [ $what = right ] || delay=2800
-                ours_arguments=(http --pop-file "$B/pop" --ssid lab-main --passphrase-file "$B/$what")
-                peer_arguments=(--transport httpd --pop abcd1234 --ssid lab-main --passphrase "$(cat "$B/$what")")
-                start 1 pop=abcd1234 delay=$delay
-                ours=$(timeit provcli "${ours_arguments[@]}" "127.0.0.1:$(port)" 2>/dev/null | cut -d' ' -f1)
-                local ours_told ours_requests peer_told=- peer_requests=-
-                ours_told=$(told) ours_requests=$(requests)
-                stop
-                peer=
-                if [ -n "$python" ]; then
-                        start 1 pop=abcd1234 delay=$delay
-                        peer=$(timeit "$python" "$ESP_PROV" "${peer_arguments[@]}" --service_name "127.0.0.1:$(port)" 2>/dev/null | cut -d' ' -f1)
-                        peer_told=$(told) peer_requests=$(requests)
-                        stop
-                fi
-                if [ $what = right ]; then
-                        row "provisioning over HTTP, security 1: requests" "$ours_requests" "$peer_requests" - "at most 7"
-                        row "  the same: time, the device joins in 0.3 s" "$ours s" "${peer:-peer absent} ${peer:+s}" - ""
-                else
-                        row "wrong passphrase: asked so long after the device knew" "$ours_told s" "$peer_told s" - "at most 1 s"
-                        row "  the same: said after" "$ours s" "${peer:-peer absent} ${peer:+s}" - ""
-                fi
-        done
+        timeit "$@" "127.0.0.1:$(sed -n 's/^port //p' "$log")" >"$W/took" 2>"$W/words" || status=$?
+        [[ $status =~ ^($expected)$ ]] || { echo "status $status of $1:" && tail -n 3 "$W/words"; return 1; } >&2
+        took=$(seconds <"$W/took")
+        requests=$(grep -c '^request' "$log")
+        told=$(sed -n 's/^told \([0-9]*\) ms .*/\1/p' "$log" | head -n 1 | awk '{ printf "%.2f s", $1 / 1000 }')
+        stop
 }
-provcli_bench
+
+for what in right wrong; do
+        delay=300 ours_ends=0
+        # a router that takes its time: the device knows after 2.8 s
+        [ $what = right ] || delay=2800 ours_ends=4
+        saying "the $what passphrase"
+        provision $delay $ours_ends provcli http --pop-file "$W/pop" --ssid lab-main --passphrase-file "$W/$what"
+        ours_took=$took ours_requests=$requests ours_told=$told
+        took="set ESP_PROV" requests=$took told=$took
+        if [ -n "$python" ]; then
+                saying "the $what passphrase, esp_prov.py"
+                # whatever it says of a wrong one
+                provision $delay '[01]' "$python" "$ESP_PROV" --transport httpd --pop abcd1234 --ssid lab-main --passphrase "$(cat "$W/$what")" --service_name
+        fi
+        if [ $what = right ]; then
+                figure "HTTP, security 1: requests; esp_prov.py" "$ours_requests" "$requests" ours/peer "ours <= 7"
+                figure "  the same: time, the device joins in 0.3 s" "$ours_took" "$took" ours/peer -
+        else
+                figure "wrong passphrase: asked so long after the device knew" "$ours_told" "$told" ours/peer "ours <= 1 s"
+                figure "  the same: said after" "$ours_took" "$took" ours/peer -
+        fi
+done
