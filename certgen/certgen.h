@@ -76,6 +76,11 @@ int prov_from_options(struct prov_config *cfg, const struct prov_config **out, s
 /* "NAME: text" for a failed operation; returns the exit status. Never prints a secret. */
 int fail_diag(const struct diag *d);
 
+#if defined __clang_analyzer__ && !defined FAIL_OWN
+/* As in base/diag.h. */
+#define fail_diag(d) (fail_diag(d), STATUS_STATION)
+#endif
+
 /* One device issued: a line on stdout (JSON with --json). */
 void print_device(const struct issue_device *dev);
 

@@ -123,6 +123,8 @@ static int run(struct batch_config *cfg, struct device_list *list, struct batch_
                         cert_batch_abandon(b);
         }
         ca_close(&ca);
+        cfg->issue.ca = NULL; /* both were this function's */
+        cfg->issue.folder = NULL;
         free(folder);
         return rc;
 }
@@ -147,7 +149,7 @@ static void say(const struct batch_counts *c)
                 printf("%s\n", path);
                 if (!common.quiet)
                         tool_error("%llu devices: %llu new, %llu had theirs before",
-                                   (unsigned long long)(c->fresh + c->before),
+                                   (unsigned long long)c->fresh + c->before,
                                    (unsigned long long)c->fresh, (unsigned long long)c->before);
         }
         free(path);

@@ -106,19 +106,20 @@ static bool is_port(const char *text)
 
 int cmd_fetch(int argc, char **argv)
 {
-        char *host = strdup(argv[0]);
-        char *colon = host ? strrchr(host, ':') : NULL;
-        struct tls_fetch what = { .host = host, .port = "443" };
+        struct tls_fetch what = { .port = "443" };
         STACK_OF(X509) *chain = NULL;
         struct diag d = { 0 };
+        char *host, *colon;
         int rc;
 
         (void)argc;
-        if (!host)
-                return STATUS_STATION;
         if (timeout_s < 1 || timeout_s > 600)
                 return usage_error("--timeout: 1 to 600 seconds");
+        if (!(host = strdup(argv[0])))
+                return memory_error();
+        what.host = host;
         what.timeout_ms = (unsigned)timeout_s * 1000;
+        colon = strrchr(host, ':');
         if (colon && !strchr(colon, ']')) {
                 *colon = 0;
                 what.port = colon + 1;

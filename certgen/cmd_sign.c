@@ -62,6 +62,7 @@ static int sign(struct sign_run *run, struct sign_config *cfg, struct diag *d)
             (rc = file_sweep(out_dir, d)) == 0)
                 rc = sign_all(run, cfg, print_device, d);
         ca_close(&ca);
+        cfg->issue.ca = NULL;
         return rc;
 }
 

@@ -67,7 +67,7 @@ int cmd_signing_key(int argc, char **argv)
         int rc;
 
         (void)argc;
-        if ((rc = pick_type(&type, &d)) < 0)
+        if (pick_type(&type, &d) < 0)
                 return fail_diag(&d);
         if (file_exists(argv[0]) || (cert_path && file_exists(cert_path))) {
                 diag_set(&d, E_EXISTS,

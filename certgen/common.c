@@ -1,3 +1,4 @@
+#define FAIL_OWN
 #include "certgen.h"
 
 #include <stdio.h>
@@ -41,7 +42,7 @@ int fail_diag(const struct diag *d)
                 tool_error("%u:%u: %s", d->line, d->column, diag_text(d));
         else
                 tool_error("%s", diag_text(d));
-        return (int)err_status(-d->code);
+        return (int)err_status(-diag_code(d));
 }
 
 /* One of two words into *out; no: the first. */

@@ -53,7 +53,7 @@ static int add_text(struct words *w, const char *word)
 static int add_split(struct words *w, const char *p)
 {
         char *word = malloc(strlen(p) + 1);
-        int rc = word ? 0 : usage_error("out of memory");
+        int rc = word ? 0 : memory_error();
 
         while (rc == 0 && *p) {
                 size_t n = 0;

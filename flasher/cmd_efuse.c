@@ -232,10 +232,8 @@ static int report_burn(struct efuse_plan *p, struct efuse_dev *dev)
         uint8_t digest[32];
         char text[65];
 
-        if (efuse_dev_digest(dev, digest) < 0) {
-                tool_error("out of memory");
-                return STATUS_STATION;
-        }
+        if (efuse_dev_digest(dev, digest) < 0)
+                return memory_error();
         hex_encode(digest, sizeof digest, text);
         if (!g.json) {
                 say("%s, digest of all eFuses: %s",
@@ -317,10 +315,8 @@ static int work_on(struct efuse_dev *dev)
         struct efuse_plan *p;
         int status;
 
-        if (efuse_plan_new(dev, &p) < 0) {
-                tool_error("out of memory");
-                return STATUS_STATION;
-        }
+        if (efuse_plan_new(dev, &p) < 0)
+                return memory_error();
         status = run_groups(p, dev, true);
         if (status == 0)
                 status = run_groups(p, dev, false);

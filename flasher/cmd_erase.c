@@ -40,9 +40,9 @@ static int erase(struct loader *l, uint32_t offset, uint32_t len)
 {
         struct diag d = { 0 };
         uint32_t flash;
-        int rc;
+        int rc = 0;
 
-        if ((rc = check_security(l, &d)) < 0 || (rc = loader_flash_attach(l, 0, &d)) < 0)
+        if (check_security(l, &d) < 0 || loader_flash_attach(l, 0, &d) < 0)
                 return fail(g.port, &d);
         flash = loader_flash_size(l);
         if (!len)

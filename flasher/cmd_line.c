@@ -119,7 +119,7 @@ static int open_ledger(const struct line_job *j, const char *station_name, struc
         if (ledger_open(&cfg, l, &d) < 0 || ledger_ping(*l, &d) < 0) {
                 tool_error("%s:%u:%u: ledger: %s", j->path, j->ledger.line, j->ledger.column,
                            diag_text(&d));
-                return (int)err_status(-d.code);
+                return (int)err_status(-diag_code(&d));
         }
         return 0;
 }

@@ -62,7 +62,7 @@ static int fill_up(struct job_file *f, const struct ptable_entry *e)
         if (e->type == PTABLE_APP || f->data.len >= e->size)
                 return 0;
         if (!(grown = realloc(f->data.data, (size_t)e->size + 1)))
-                return usage_error("out of memory");
+                return memory_error();
         memset(grown + f->data.len, 0xff, e->size - f->data.len);
         grown[e->size] = 0;
         f->data = (struct blob){ grown, e->size };
@@ -190,7 +190,7 @@ static int read_part(struct loader *l, const char *label, const char *path)
         if ((status = open_part(l, label, &e)) != 0)
                 return status;
         if (!(data = malloc((size_t)e->size + 1)))
-                return usage_error("out of memory");
+                return memory_error();
         if ((rc = loader_fast(l, &d)) == 0)
                 rc = loader_flash_read(l, e->offset, data, e->size, &d);
         progress_clear();

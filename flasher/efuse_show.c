@@ -23,8 +23,7 @@ static int sheet_open(struct sheet *s, const char *path)
         s->out = path ? open_memstream(&s->text, &s->len) : stdout;
         if (s->out)
                 return 0;
-        tool_error("out of memory");
-        return STATUS_STATION;
+        return memory_error();
 }
 
 static int sheet_close(struct sheet *s, int status)
@@ -33,10 +32,8 @@ static int sheet_close(struct sheet *s, int status)
 
         if (!s->path)
                 return status;
-        if (fclose(s->out) != 0 && status == 0) {
-                tool_error("out of memory");
-                status = STATUS_STATION;
-        }
+        if (fclose(s->out) != 0 && status == 0)
+                status = memory_error();
         if (status == 0 && file_save(s->path, s->text, s->len, FILE_PUBLIC, &d) < 0)
                 status = fail(NULL, &d);
         free(s->text);
@@ -304,10 +301,8 @@ int efuse_digest(struct efuse_plan *p, struct efuse_dev *dev, const struct efuse
 
         (void)p;
         (void)w;
-        if (efuse_dev_digest(dev, digest) < 0) {
-                tool_error("out of memory");
-                return STATUS_STATION;
-        }
+        if (efuse_dev_digest(dev, digest) < 0)
+                return memory_error();
         hex_encode(digest, sizeof digest, text);
         printf("%s\n", text);
         return 0;
@@ -349,10 +344,8 @@ static int dump_split(const struct efuse_dev *dev, const char *path)
                 struct diag d = { 0 };
                 char *name = numbered(path, i);
 
-                if (!name) {
-                        tool_error("out of memory");
-                        return STATUS_STATION;
-                }
+                if (!name)
+                        return memory_error();
                 if (file_save(name, efuse_dev_image(dev) + c->blocks[i].read,
                               efuse_data_len(c, efuse_dev_image(dev), i), FILE_SECRET, &d) < 0)
                         status = fail(NULL, &d);

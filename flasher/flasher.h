@@ -31,9 +31,9 @@ int session_port(const char **port);
 int session_chip(const struct chip **chip);
 
 /*
- * Connect as the options say. Returns 0 with a loader, or an exit status after one line about what
- * is wrong. after_write: a hard reset is what --after means if it is not given; else the chip
- * stays.
+ * Connect as the options say. Returns 0 with a loader, or an exit status and NULL after one line
+ * about what is wrong. after_write: a hard reset is what --after means if it is not given; else the
+ * chip stays.
  */
 int session_open(struct loader **l);
 
@@ -46,6 +46,11 @@ int session_run(int (*work)(struct loader *l));
 
 /* "flasher: where: text" and the exit status of d. where may be NULL. */
 int fail(const char *where, const struct diag *d);
+
+#if defined __clang_analyzer__ && !defined FAIL_OWN
+/* As in base/diag.h. */
+#define fail(where, d) (fail(where, d), STATUS_STATION)
+#endif
 
 /* Words for people on stderr, not with --silent or --json. */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -23,7 +23,7 @@ static int convert_hex(struct job_file *f)
                 return 0;
         if (ihex_read((const char *)f->data.data, f->data.len, &bin, &base, &d) < 0) {
                 tool_error("%s:%u: %s", f->path, d.line, diag_text(&d));
-                return (int)err_status(-d.code);
+                return (int)err_status(-diag_code(&d));
         }
         blob_free_secret(&f->data);
         f->data = bin;
@@ -229,20 +229,20 @@ int job_run(struct job *j, struct loader *l)
 {
         const char *where = g.port;
         struct flash_plan *plan = NULL;
-        struct flash_stats st;
+        struct flash_stats st = { 0 };
         struct diag d = { 0 };
         int rc;
 
         if (j->no_progress || g.json)
                 progress_disable();
-        if ((rc = attach(j, l, &d)) < 0 || (rc = guard_all(j, l, &d, &where)) < 0)
+        if (attach(j, l, &d) < 0 || guard_all(j, l, &d, &where) < 0)
                 return fail(where, &d);
         for (size_t i = 0; i < j->n; i++)
                 if ((rc = job_patch(j, loader_chip(l), &j->files[i], loader_flash_size(l))) != 0)
                         return rc;
         if (j->flash_key && (rc = encrypt_files(j, loader_chip(l))) != 0)
                 return rc;
-        if ((rc = make_plan(j, &plan, &d)) < 0)
+        if (make_plan(j, &plan, &d) < 0)
                 return fail(NULL, &d);
         if (j->dry_run) {
                 flash_plan_free(plan);
@@ -266,7 +266,7 @@ int job_verify(struct job *j, struct loader *l)
         struct diag d = { 0 };
         int rc;
 
-        if ((rc = attach(j, l, &d)) < 0)
+        if (attach(j, l, &d) < 0)
                 return fail(g.port, &d);
         for (size_t i = 0; i < j->n; i++)
                 if (guard_bounds(&j->files[i], loader_flash_size(l), &d) < 0)
@@ -275,7 +275,7 @@ int job_verify(struct job *j, struct loader *l)
                 if ((rc = job_patch(j, loader_chip(l), &j->files[i], loader_flash_size(l))) != 0)
                         return rc;
         j->plain = true;
-        if ((rc = make_plan(j, &plan, &d)) < 0)
+        if (make_plan(j, &plan, &d) < 0)
                 return fail(NULL, &d);
         rc = flash_plan_verify(plan, l, &d);
         flash_plan_free(plan);

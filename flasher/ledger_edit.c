@@ -173,7 +173,7 @@ int ledger_edit_scrap(struct ledger *l, const char *word)
         if (certificate && revoke_certificate(l, &u, &d) < 0) {
                 fail(NULL, &d);
                 tool_error("%s is burnt, its certificate still good: run this again", u.serial);
-                return (int)err_status(-d.code);
+                return (int)err_status(-diag_code(&d));
         }
         print_change("scrap", &u);
         if (certificate)

@@ -262,7 +262,7 @@ static void *paint_main(void *arg)
         uint64_t version = 0;
 
         while (atomic_load(&painting)) {
-                const struct timespec t = { 0, FRAME_MS * 1000000l };
+                const struct timespec t = { 0, FRAME_MS * 1000000L };
 
                 paint(v);
                 nanosleep(&t, NULL);

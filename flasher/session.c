@@ -1,3 +1,4 @@
+#define FAIL_OWN
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +53,7 @@ int fail(const char *where, const struct diag *d)
                 tool_error("%s: %s", where, diag_text(d));
         else
                 tool_error("%s", diag_text(d));
-        return (int)err_status(-d->code);
+        return (int)err_status(-diag_code(d));
 }
 
 int parse_u32(const char *what, const char *text, uint32_t *out)
@@ -180,6 +181,7 @@ int session_open(struct loader **l)
         int before = 0;
         int rc;
 
+        *l = NULL;
         if (g.baud < 0 || g.baud > 20000000 || g.attempts < 0 || g.attempts > 1000000)
                 return usage_error("--baud or --connect-attempts: out of range");
         if ((rc = session_chip(&cfg.chip)) != 0 ||

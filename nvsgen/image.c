@@ -68,7 +68,7 @@ static int add_inputs(struct opt_list *l, int count, char **words)
         if (!count)
                 return 0;
         if (!(grown = realloc(l->items, (l->count + (size_t)count) * sizeof *grown)))
-                return usage_error("out of memory");
+                return memory_error();
         l->items = grown;
         for (int i = 0; i < count; i++)
                 l->items[l->count++] = words[i];

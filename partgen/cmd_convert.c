@@ -37,7 +37,7 @@ static int save_csv(const struct ptable_file *f, const char *path,
 
         if (ptable_to_csv(&f->table, extras, &text, &d) < 0) {
                 tool_error("%s: %s", f->name, diag_text(&d));
-                return err_status(-d.code);
+                return err_status(-diag_code(&d));
         }
         status = save(path, text.data, text.len);
         blob_free(&text);
@@ -62,7 +62,7 @@ int cmd_convert(int argc, char **argv)
                 return save_csv(&f, to, cfg.extras);
         if (ptable_write(&f.table, out, sizeof out, &d) < 0) {
                 tool_error("%s: %s", f.name, diag_text(&d));
-                return err_status(-d.code);
+                return err_status(-diag_code(&d));
         }
         return save(to, out, sizeof out);
 }

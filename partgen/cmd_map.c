@@ -81,10 +81,8 @@ static int save_svg(const struct flash_map *m)
         struct diag d = { 0 };
         int rc;
 
-        if (map_svg(m, &out) < 0) {
-                tool_error("out of memory");
-                return STATUS_STATION;
-        }
+        if (map_svg(m, &out) < 0)
+                return memory_error();
         rc = file_save(svg, out.data, out.len, FILE_PUBLIC, &d);
         blob_free(&out);
         if (rc < 0)

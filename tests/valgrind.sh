@@ -1,22 +1,42 @@
 #!/usr/bin/env bash
-# tests/valgrind.sh TEST...: the tests with every tool of $BIN under valgrind (memcheck). A tool with an error ends
-# with status 99 and a report in $O/valgrind, so its test fails; the reports are what this prints.
+# tests/valgrind.sh TEST...: one test after the other, with the tools of $BIN under valgrind (memcheck). A tool with an error
+# or a definite leak ends with status 99 and a report in $O/valgrind/TEST, so its test fails; the reports are what this prints.
+# The board is not what is tested where it is somebody's peer: vboard is under valgrind in its own tests only (VALGRIND_BOARD=1:
+# everywhere). What runs on the board, and test programs, never are.
 set -u
 cd "$(dirname "$0")/.." || exit 5
 : "${BIN:?}" "${O:?}"
 command -v valgrind >/dev/null || { echo "valgrind is not installed: apt-get install -y valgrind" >&2; exit 5; }
-dir=$O/valgrind
-rm -rf "$dir" && mkdir -p "$dir/bin"
-for tool in "$BIN"/*; do
-        printf '#!/bin/sh\nexec valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --child-silent-after-fork=yes --log-file=%s/%%p.%s.log %s "$@"\n' \
-                "$dir" "${tool##*/}" "$tool" >"$dir/bin/${tool##*/}"
-        chmod +x "$dir/bin/${tool##*/}"
+[ $# -gt 0 ] || { echo "tests/valgrind.sh: no tests given" >&2; exit 2; }
+
+# tools DIR TEST: a folder like $BIN
+tools() {
+        local tool name
+        mkdir -p "$1/bin" "$1/log"
+        for tool in "$BIN"/*; do
+                name=${tool##*/}
+                if [ "$name" = vboard ] && [ -z "${VALGRIND_BOARD:-}" ] && [[ $2 != *vboard* ]]; then
+                        ln -s "$tool" "$1/bin/$name"
+                        continue
+                fi
+                printf '#!/bin/sh\nexec valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --log-file=%s/log/%s.%%p %s "$@"\n' \
+                        "$1" "$name" "$tool" >"$1/bin/$name"
+                chmod +x "$1/bin/$name"
+        done
+        ln -s "$O/firmware" "$1/firmware" # tools look for it beside their own folder
+}
+
+rm -rf "$O/valgrind"
+runs=0 bad=0 failed=0
+for test; do
+        dir=$O/valgrind/$(basename "$test" .sh)
+        tools "$dir" "$test"
+        TEST_TIMEOUT=${TEST_TIMEOUT:-1800} TEST_JOBS=1 BIN=$dir/bin bash tests/run "$test" || failed=$((failed + 1))
+        r=$(find "$dir/log" -type f | wc -l)
+        b=$(find "$dir/log" -type f -size +0 | wc -l)
+        find "$dir/log" -type f -size +0 -exec head -n 30 {} + | head -n 100
+        echo "valgrind: $test: $r runs of tools, $b with something to say"
+        runs=$((runs + r)) bad=$((bad + b))
 done
-ln -s "$O/firmware" "$dir/firmware"
-TEST_TIMEOUT=${TEST_TIMEOUT:-1800} BIN=$dir/bin bash tests/run "$@"
-status=$?
-runs=$(find "$dir" -name '*.log' | wc -l)
-bad=$(find "$dir" -name '*.log' -size +0 | wc -l)
-find "$dir" -name '*.log' -size +0 -exec head -n 20 {} + | head -n 100
-echo "valgrind: $runs runs, $bad with something to say"
-[ "$status" -eq 0 ] && [ "$bad" -eq 0 ] && [ "$runs" -gt 0 ]
+echo "valgrind: $# tests, $failed failed; $runs runs of tools, $bad with something to say"
+[ "$failed" -eq 0 ] && [ "$bad" -eq 0 ] && [ "$runs" -gt 0 ]

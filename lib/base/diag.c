@@ -54,9 +54,12 @@ int diag_off(struct diag *d, int code, uint64_t offset, const char *fmt, ...)
         return -code;
 }
 
+int diag_code(const struct diag *d)
+{
+        return d && d->code ? d->code : E_BUG;
+}
+
 const char *diag_text(const struct diag *d)
 {
-        if (!d)
-                return err_text(E_BUG);
-        return d->text[0] ? d->text : err_text(d->code);
+        return d && d->text[0] ? d->text : err_text(diag_code(d));
 }

@@ -40,6 +40,9 @@ int diag_off(struct diag *d, int code, uint64_t offset, const char *fmt, ...)
 #define diag_off(d, code, offset, ...)      (diag_off(d, code, offset, __VA_ARGS__), -(code))
 #endif
 
+/* The code of a failure: never 0, E_BUG where whoever failed did not say why. */
+int diag_code(const struct diag *d);
+
 /* The text if there is one, else the code's sentence. Never NULL; borrowed from d. */
 const char *diag_text(const struct diag *d);
 

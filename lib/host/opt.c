@@ -1,3 +1,4 @@
+#define OPT_OWN
 #include "host/opt.h"
 
 #include <ctype.h>
@@ -35,6 +36,12 @@ int usage_error(const char *fmt, ...)
         else
                 fprintf(stderr, " (see '%s --help')\n", running);
         return STATUS_USAGE;
+}
+
+int memory_error(void)
+{
+        fprintf(stderr, "%s: out of memory\n", running);
+        return STATUS_STATION;
 }
 
 /* Digits of any base with the prefixes 0x, 0o, 0b and underscores between digits, as Python's
@@ -191,7 +198,7 @@ static int store(const struct opt *o, const char *shown, char **values)
                 const char **grown = realloc(l->items, (l->count + 1) * sizeof *grown);
 
                 if (!grown)
-                        return usage_error("out of memory");
+                        return memory_error();
                 l->items = grown;
                 l->items[l->count++] = values[0];
                 break;

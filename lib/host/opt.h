@@ -77,6 +77,15 @@ const char *tool_name(void);
 /* "NAME: text" and a pointer to --help on stderr. Returns STATUS_USAGE. */
 int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* "NAME: out of memory" on stderr. Returns STATUS_STATION. */
+int memory_error(void);
+
+#if defined __clang_analyzer__ && !defined OPT_OWN
+/* As in base/diag.h. */
+#define usage_error(...) (usage_error(__VA_ARGS__), STATUS_USAGE)
+#define memory_error()   (memory_error(), STATUS_STATION)
+#endif
+
 /* Numbers as the options take them; whole text must be used. Return 0, -E_SYNTAX or -E_RANGE. */
 int parse_int(const char *text, int64_t *out);
 int parse_size(const char *text, uint64_t *out);

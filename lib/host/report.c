@@ -62,14 +62,14 @@ int report_diag(struct report *r, const char *file, const struct diag *d)
         pthread_mutex_lock(&lock);
         if (r->first && !r->errors)
                 *r->first = *d;
-        if (count_error(r, d->code)) {
+        if (count_error(r, diag_code(d))) {
                 print_place(file, d->line, d->column);
                 if (d->has_offset)
                         fprintf(stderr, "0x%llx: ", (unsigned long long)d->offset);
                 fprintf(stderr, "%s\n", diag_text(d));
         }
         pthread_mutex_unlock(&lock);
-        return -d->code;
+        return -diag_code(d);
 }
 
 void report_note(struct report *r, const char *file, uint32_t line, uint32_t column,

@@ -29,7 +29,7 @@ struct report {
 int report_error(struct report *r, int code, const char *file, uint32_t line, uint32_t column,
                  const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
-/* The same from a diag (with its line and column, or its byte offset). Returns -d->code. */
+/* The same from a diag (with its line and column, or its byte offset). Returns -diag_code(d). */
 int report_diag(struct report *r, const char *file, const struct diag *d);
 
 /* Something accepted but worth saying: "file:line:column: note: text". Does not change the status.

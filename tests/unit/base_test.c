@@ -129,6 +129,19 @@ static void test_hex(void **state)
         assert_string_equal(text, "00ffa5");
 }
 
+/* A failure that nobody described is not taken for success. */
+static void test_diag_of_nobody(void **state)
+{
+        const struct diag d = { 0 };
+
+        (void)state;
+        assert_int_equal(diag_code(&d), E_BUG);
+        assert_int_equal(diag_code(NULL), E_BUG);
+        assert_string_equal(diag_text(&d), err_text(E_BUG));
+        assert_string_equal(diag_text(NULL), err_text(E_BUG));
+        assert_int_equal(err_status(-diag_code(&d)), STATUS_STATION);
+}
+
 static void test_diag_first_wins(void **state)
 {
         struct diag d = { 0 };
@@ -141,6 +154,7 @@ static void test_diag_first_wins(void **state)
         assert_int_equal(d.code, E_RANGE);
         assert_int_equal(d.line, 17);
         assert_string_equal(diag_text(&d), "wifi_pass: longer than 4000 bytes");
+        assert_int_equal(diag_code(&d), E_RANGE);
         assert_int_equal(diag_set(NULL, E_IO, "nobody listens"), -E_IO);
 }
 
@@ -179,10 +193,15 @@ static void test_bytes(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_strf),     cmocka_unit_test(test_strf_every_capacity),
-                cmocka_unit_test(test_crc32),    cmocka_unit_test(test_base64),
-                cmocka_unit_test(test_hex),      cmocka_unit_test(test_diag_first_wins),
-                cmocka_unit_test(test_err_list), cmocka_unit_test(test_bytes),
+                cmocka_unit_test(test_strf),
+                cmocka_unit_test(test_strf_every_capacity),
+                cmocka_unit_test(test_crc32),
+                cmocka_unit_test(test_base64),
+                cmocka_unit_test(test_hex),
+                cmocka_unit_test(test_diag_first_wins),
+                cmocka_unit_test(test_diag_of_nobody),
+                cmocka_unit_test(test_err_list),
+                cmocka_unit_test(test_bytes),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
