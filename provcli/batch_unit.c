@@ -131,7 +131,8 @@ static int open_console(const struct unit *u, const char *radio, struct way *w, 
         (void)radio;
         if (!u->text[COL_PORT])
                 return diag_set(d, E_FORMAT, "over the console a device needs its port");
-        return prov_console_open(u->text[COL_PORT], (unsigned)opts.baud, &w->link, d);
+        return prov_console_open(u->text[COL_PORT], (unsigned)opts.baud, wait_ms(), &w->link,
+                                 d);
 }
 
 static const struct kind {

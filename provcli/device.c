@@ -216,7 +216,7 @@ static int console_link(struct device *dev, struct diag *d)
                 return diag_set(d, E_USAGE, "which serial port? give -p");
         if (opts.baud < 1 || opts.baud > 10000000)
                 return diag_set(d, E_USAGE, "--baud: 1 to 10000000");
-        return prov_console_open(opts.port, (unsigned)opts.baud, &dev->link, d);
+        return prov_console_open(opts.port, (unsigned)opts.baud, wait_ms(), &dev->link, d);
 }
 
 static const struct transport {

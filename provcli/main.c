@@ -55,7 +55,7 @@ static const struct command commands[] = {
           run_softap, NULL },
         { "ble", "", "provision the device of --service over Bluetooth LE", provision_options, 0, 0,
           run_ble, NULL },
-        { "console", "", "provision the device on --port (securities 0 and 1)", provision_options,
+        { "console", "", "provision the device whose serial console is at --port", provision_options,
           0, 0, run_console, NULL },
         { "http", "HOST[:PORT]", "provision a device at an address", provision_options, 1, 1,
           run_http, NULL },

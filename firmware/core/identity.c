@@ -22,6 +22,7 @@ static const char *const keys[IDENTITY_ITEMS] = {
         [IDENTITY_VERIFIER] = "sec2_verifier",
         [IDENTITY_PRODUCT] = "product_key",
         [IDENTITY_TRANSPORT] = "prov_transport",
+        [IDENTITY_SECURITY] = "prov_security",
 };
 
 #define CREDS "creds"

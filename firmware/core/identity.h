@@ -34,7 +34,8 @@ enum identity_item {
         IDENTITY_SALT,      /* sec2_salt */
         IDENTITY_VERIFIER,  /* sec2_verifier */
         IDENTITY_PRODUCT,   /* product_key */
-        IDENTITY_TRANSPORT, /* prov_transport: "ble" or "softap" */
+        IDENTITY_TRANSPORT, /* prov_transport: "ble", "softap" or "console" */
+        IDENTITY_SECURITY,  /* prov_security: "0", on a unit without a proof; else not there */
         IDENTITY_ITEMS,
 };
 

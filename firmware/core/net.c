@@ -39,14 +39,24 @@ static void join(struct net *n, uint64_t now)
         wait_again(n, now);
 }
 
+static const struct {
+        const char *word, *text; /* in fctry; for people */
+} transports[] = {
+        [PORT_PROV_BLE] = { "ble", "BLE" },
+        [PORT_PROV_SOFTAP] = { "softap", "SoftAP" },
+        [PORT_PROV_CONSOLE] = { "console", "the console" },
+};
+
 static void provision(struct net *n, uint64_t now)
 {
         const int rc = port_prov_start(&n->prov);
 
+        if (n->prov.transport == PORT_PROV_CONSOLE && !n->prov.console)
+                say(PORT_ERROR, "provisioning: over the console only, and that is locked");
         n->state = NET_PROVISIONING;
         if (rc == 0) {
                 say(PORT_INFO, "provisioning: %s over %s, security %u", n->name,
-                    n->prov.transport == PORT_PROV_BLE ? "BLE" : "SoftAP", n->prov.security);
+                    transports[n->prov.transport].text, n->prov.security);
                 n->retry_at = UINT64_MAX;
                 return;
         }
@@ -71,35 +81,66 @@ static void choose_name(struct net *n, const struct identity *id)
         (void)strf(n->name, sizeof n->name, "PROV_%02X%02X%02X", mac[3], mac[4], mac[5]);
 }
 
-static void prepare(struct net *n, const struct identity *id)
+static void choose_transport(struct net *n, const struct identity *id)
+{
+        const char *word = identity_text(id, IDENTITY_TRANSPORT);
+
+        n->prov.transport = n->cfg->transport;
+        for (unsigned i = 0; word && i < sizeof transports / sizeof *transports; i++) {
+                if (strcmp(word, transports[i].word) != 0)
+                        continue;
+                n->prov.transport = (enum port_prov_transport)i;
+                return;
+        }
+        if (word)
+                say(PORT_WARN, "provisioning: prov_transport is ble, softap or console, not %s",
+                    word);
+}
+
+/*
+ * A unit with salt and verifier has security 2, one with a proof of possession 1. Neither build nor
+ * fctry can make that 0: a product never falls below what its label promises.
+ */
+static void choose_security(struct net *n, const struct identity *id)
 {
         const struct port_blob *salt = &id->item[IDENTITY_SALT];
         const struct port_blob *verifier = &id->item[IDENTITY_VERIFIER];
-        const char *transport = identity_text(id, IDENTITY_TRANSPORT);
+        const char *chosen = identity_text(id, IDENTITY_SECURITY);
+        const bool zero = chosen && strcmp(chosen, "0") == 0;
 
-        choose_name(n, id);
-        n->prov = (struct port_prov){ .transport = n->cfg->transport,
-                                      .security = 1,
-                                      .service_name = n->name,
-                                      .service_key = identity_text(id, IDENTITY_SERVICE_KEY),
-                                      .pop = identity_text(id, IDENTITY_POP) };
-        if (transport)
-                n->prov.transport =
-                        strcmp(transport, "softap") == 0 ? PORT_PROV_SOFTAP : PORT_PROV_BLE;
+        n->prov.security = 1;
         if (salt->len && verifier->len) {
                 n->prov.security = 2;
                 n->prov.salt = salt->p;
                 n->prov.salt_len = salt->len;
                 n->prov.verifier = verifier->p;
                 n->prov.verifier_len = verifier->len;
+        } else if (!n->prov.pop && (zero || (n->cfg->security_0 && !chosen))) {
+                n->prov.security = 0;
+                say(PORT_WARN, "provisioning: security 0: the network's passphrase comes in clear "
+                               "text, from whoever is near");
         } else if (!n->prov.pop) {
                 say(PORT_WARN, "provisioning: fctry has no proof of possession: whoever is near "
                                "can set this unit up");
         }
+        if (chosen && n->prov.security != 0)
+                say(PORT_WARN, "provisioning: prov_security is not taken: only 0 can be chosen, on "
+                               "a unit without proof of possession and verifier");
+}
+
+static void prepare(struct net *n, const struct identity *id, bool console)
+{
+        choose_name(n, id);
+        n->prov = (struct port_prov){ .console = console,
+                                      .service_name = n->name,
+                                      .service_key = identity_text(id, IDENTITY_SERVICE_KEY),
+                                      .pop = identity_text(id, IDENTITY_POP) };
+        choose_transport(n, id);
+        choose_security(n, id);
 }
 
 void net_start(struct net *n, const struct outlet_config *cfg, const struct identity *id,
-               uint64_t now)
+               bool console, uint64_t now)
 {
         memset(n, 0, sizeof *n);
         n->cfg = cfg;
@@ -113,8 +154,13 @@ void net_start(struct net *n, const struct outlet_config *cfg, const struct iden
                 join(n, now);
                 return;
         }
-        prepare(n, id);
+        prepare(n, id, console);
         provision(n, now);
+}
+
+void net_console(struct net *n, bool open)
+{
+        n->prov.console = open;
 }
 
 static void up(struct net *n, const char *address, uint64_t now)

@@ -35,9 +35,12 @@ struct net {
         uint64_t retry_at;
 };
 
-/* cfg and id are borrowed for ever. */
+/* cfg and id are borrowed for ever. console: it is open, so it may provision, too. */
 void net_start(struct net *n, const struct outlet_config *cfg, const struct identity *id,
-               uint64_t now);
+               bool console, uint64_t now);
+
+/* It is open still, or locked. */
+void net_console(struct net *n, bool open);
 
 /* Takes PORT_EV_WIFI_* and PORT_EV_PROV_*, ignores the rest. */
 void net_event(struct net *n, const struct port_event *ev, uint64_t now);

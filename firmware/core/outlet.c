@@ -123,7 +123,7 @@ void outlet_start(struct outlet *o, const struct outlet_config *cfg, uint64_t no
         esptopics_init(&o->topics, cfg, &o->cloud);
         start_shadow(o);
         plan_check(o, now);
-        net_start(&o->net, cfg, &o->id, now);
+        net_start(&o->net, cfg, &o->id, !o->console.locked, now);
         if (!o->console.locked)
                 (void)console_token(&o->console);
 }
@@ -469,6 +469,7 @@ void outlet_event(struct outlet *o, const struct port_event *ev, uint64_t now)
                 break;
         case PORT_EV_CONSOLE:
                 console_input(&o->console, ev->data.p, ev->data.n);
+                net_console(&o->net, !o->console.locked);
                 if (o->console.made)
                         restart(o);
                 break;

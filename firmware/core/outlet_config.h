@@ -15,6 +15,7 @@ struct outlet_config {
         const char *wifi_ssid; /* built-in network for bring-up: used before any stored one */
         const char *wifi_passphrase;
         enum port_prov_transport transport; /* unless fctry says otherwise (prov_transport) */
+        bool security_0; /* provisioning in clear text where fctry has no proof: for development */
         const char *endpoint;       /* of the cloud, "host" or "host:port", unless fctry has one */
         const char *ca;             /* PEM, for cloud and updates, unless fctry has one */
         const char *update_url;     /* of periodic updates */

@@ -137,11 +137,13 @@ int port_wifi_rssi(void); /* dBm; 0: unknown */
 
 /* ---- provisioning ---- */
 
-enum port_prov_transport { PORT_PROV_BLE, PORT_PROV_SOFTAP };
+enum port_prov_transport { PORT_PROV_BLE, PORT_PROV_SOFTAP, PORT_PROV_CONSOLE };
 
 struct port_prov {
         enum port_prov_transport transport;
-        unsigned security;              /* 1, or 2 if there are salt and verifier */
+        unsigned security;              /* 1; 2: there are salt and verifier; 0: no secrets, by choice */
+        bool console; /* requests on the console's UART are taken too, where the port can; read
+                         again for each line, so it may be cleared meanwhile */
         const char *service_name;       /* advertised, or the access point's SSID */
         const char *service_key;        /* password of the access point; NULL: open */
         const char *pop;                /* security 1: proof of possession; NULL: none */
@@ -151,6 +153,7 @@ struct port_prov {
 
 /*
  * Unified provisioning until it has worked or port_prov_stop(). All of cfg is borrowed until then.
+ * -E_UNSUPPORTED: this port or build has not that transport or security; it never takes another.
  * While it runs the port joins by itself with what the client applies: PORT_EV_PROV_CREDENTIALS,
  * then PORT_EV_PROV_FAILED (the client may try again) or PORT_EV_PROV_DONE: station up, credentials
  * stored, client told, service ended and its memory (Bluetooth's too) given back.

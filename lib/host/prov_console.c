@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "crypt/crypt.h"
 #include "host/link.h"
@@ -17,7 +18,9 @@ struct console_link {
         struct prov_link base;
         struct link *link;
         uint32_t session;
-        bool heard; /* it has answered before */
+        unsigned timeout_ms; /* 0: as above */
+        bool heard;      /* it has answered before */
+        bool long_heard; /* also a line that ESP-IDF's does not take */
         struct prov_console_reader reader;
 };
 
@@ -55,20 +58,32 @@ static long console_request(struct prov_link *base, const char *endpoint, const 
                             size_t n, uint8_t *out, size_t cap, struct diag *d)
 {
         struct console_link *l = (struct console_link *)base;
-        const unsigned ms = !strcmp(endpoint, "prov-scan") ? SCAN_MS : ANSWER_MS;
+        const unsigned ms = l->timeout_ms                     ? l->timeout_ms
+                            : !strcmp(endpoint, "prov-scan") ? SCAN_MS
+                                                              : ANSWER_MS;
         char line[PROV_CONSOLE_LINE];
+        bool too_long; /* for ESP-IDF */
         long rc = prov_console_request(endpoint, l->session, in, n, line, sizeof line);
 
         if (rc < 0)
                 return diag_set(d, E_RANGE,
                                 "%s: a message of %zu bytes does not fit into a console line of %u "
-                                "characters (security 2 never does); use SoftAP or BLE",
+                                "characters",
                                 endpoint, n, PROV_CONSOLE_LINE);
+        too_long = (size_t)rc > PROV_CONSOLE_STOCK;
         link_flush_input(l->link);
         base->requests++;
         if ((rc = link_write(l->link, line, (size_t)rc)) < 0)
                 return diag_set(d, (int)-rc, "%s: cannot be written to", link_name(l->link));
         rc = wait_answer(l, ms, out, cap);
+        wipe(line, sizeof line);
+        if (rc == -E_TIMEOUT && too_long && !l->long_heard)
+                return diag_set(d, E_RANGE,
+                                "%s: no answer to a line of more than %u characters, which is all "
+                                "that ESP-IDF's own console takes: security 2 does not fit there; "
+                                "use SoftAP or BLE",
+                                link_name(l->link), PROV_CONSOLE_STOCK);
+        l->long_heard |= rc > 0 && too_long;
         if (rc > 0) {
                 l->heard = true;
                 return rc;
@@ -101,7 +116,8 @@ static void console_close(struct prov_link *base)
 
 static const struct prov_link_ops console_ops = { console_request, console_restart, console_close };
 
-int prov_console_open(const char *port, unsigned baud, struct prov_link **out, struct diag *d)
+int prov_console_open(const char *port, unsigned baud, unsigned timeout_ms, struct prov_link **out,
+                      struct diag *d)
 {
         struct console_link *l = calloc(1, sizeof *l);
         int rc;
@@ -110,6 +126,7 @@ int prov_console_open(const char *port, unsigned baud, struct prov_link **out, s
         if (!l)
                 return diag_set(d, E_NOMEM, "out of memory");
         l->base.ops = &console_ops;
+        l->timeout_ms = timeout_ms;
         rc = link_open(port, baud ? baud : BAUD_DEFAULT, &l->link, d);
         if (rc == 0)
                 rc = console_restart(&l->base, d);

@@ -56,11 +56,13 @@ struct prov_ble_config {
 int prov_ble_open(const struct prov_ble_config *cfg, struct prov_link **out, struct diag *d);
 
 /*
- * The serial console: port is any name of link_open, baud 0: 115200. Security 2 does not fit into
- * its lines: -E_RANGE. *out is returned. A console that answered before and then is silent says no:
- * -E_REFUSED.
+ * The serial console: port is any name of link_open, baud 0: 115200, timeout_ms of one request, 0:
+ * 5 s, and 20 s while it scans. *out is returned. A console
+ * that answered before and then is silent says no: -E_REFUSED; one that is silent upon a line longer
+ * than ESP-IDF's takes (security 2): -E_RANGE.
  */
-int prov_console_open(const char *port, unsigned baud, struct prov_link **out, struct diag *d);
+int prov_console_open(const char *port, unsigned baud, unsigned timeout_ms, struct prov_link **out,
+                      struct diag *d);
 
 static inline void prov_link_close(struct prov_link *l)
 {

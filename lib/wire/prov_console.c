@@ -10,11 +10,11 @@
 long prov_console_request(const char *endpoint, uint32_t session, const uint8_t *in, size_t n,
                           char *out, size_t cap)
 {
-        char head[PROV_CONSOLE_LINE];
+        char head[64];
         const size_t h = strf(head, sizeof head, "%s %u ", endpoint, session);
         char digits[3];
 
-        if (n > PROV_CONSOLE_LINE || h + 2 * n + 1 > PROV_CONSOLE_LINE)
+        if (h >= sizeof head || n > PROV_CONSOLE_LINE || h + 2 * n + 1 > PROV_CONSOLE_LINE)
                 return -E_RANGE;
         if (h + 2 * n + 1 > cap)
                 return -E_NOSPACE;
@@ -98,8 +98,8 @@ long prov_console_answer(struct prov_console_server *s, uint8_t byte, char *text
         s->too_long = false;
         if (n < 0)
                 return 0;
-        if (!s->have_session || session != s->session)
-                prov_device_new_session(s->device);
+        if (!s->have_session || session != s->session || s->number != s->device->session)
+                s->number = prov_device_new_session(s->device);
         s->have_session = true;
         s->session = session;
         n = prov_device_request(s->device, endpoint, s->in, (size_t)n, s->answer, sizeof s->answer);
@@ -109,4 +109,45 @@ long prov_console_answer(struct prov_console_server *s, uint8_t byte, char *text
         hex_encode(s->answer, (size_t)n, text + 2);
         memcpy(text + 2 + 2 * n, "\r\n", 2);
         return 4 + 2 * n;
+}
+
+/* May a line that begins so be a request to one of the standard endpoints? */
+static bool may_be_request(const char *line, size_t n)
+{
+        static const char *const heads[] = { "proto-ver ", "prov-session ", "prov-config ",
+                                             "prov-scan ", "prov-ctrl " };
+
+        for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+                const size_t len = strlen(heads[i]);
+
+                if (!memcmp(line, heads[i], n < len ? n : len))
+                        return true;
+        }
+        return false;
+}
+
+size_t prov_console_sort(struct prov_console_server *s, uint8_t byte, uint8_t *other, char *text,
+                         size_t cap, long *answered)
+{
+        const bool end = byte == '\r' || byte == '\n';
+        size_t n = s->len;
+
+        *answered = 0;
+        if (s->others) {
+                other[0] = byte;
+                s->others = !end;
+                return 1;
+        }
+        if (n < PROV_CONSOLE_HEAD)
+                s->line[n] = (char)byte;
+        if (end ? memchr(s->line, ' ', n) != NULL
+                : n >= PROV_CONSOLE_HEAD || may_be_request(s->line, n + 1)) {
+                *answered = prov_console_answer(s, byte, text, cap);
+                return 0;
+        }
+        memcpy(other, s->line, n);
+        other[n] = byte;
+        s->len = 0;
+        s->others = !end;
+        return n + 1;
 }

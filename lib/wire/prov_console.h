@@ -1,15 +1,17 @@
 /*
  * Unified provisioning over a serial console, both ends: a request is a line "ENDPOINT SESSION HEX"
- * ended by CR, its answer a line of HEX; on an error the device says nothing. A line has at most
- * PROV_CONSOLE_LINE characters, so security 2 (messages of 406 bytes) does not fit. Bytes in, bytes
- * out; no I/O. Source: ESP-IDF v5.5 protocomm_console.c (UART console of esp_console's lengths).
+ * ended by CR, its answer a line of HEX; on an error the device says nothing. ESP-IDF's console
+ * takes lines of PROV_CONSOLE_STOCK characters, into which security 2 (messages of 406 bytes) does
+ * not fit; the device here takes longer ones. Bytes in, bytes out; no I/O. Source: ESP-IDF v5.5
+ * protocomm_console.c.
  */
 #ifndef WIRE_PROV_CONSOLE_H
 #define WIRE_PROV_CONSOLE_H
 
 #include "wire/prov_device.h"
 
-#define PROV_CONSOLE_LINE 256u /* characters of a request with its CR */
+#define PROV_CONSOLE_STOCK 256u  /* characters of a request with its CR, for ESP-IDF */
+#define PROV_CONSOLE_LINE  1100u /* the same here: a message of 512 bytes, as much as over BLE */
 
 /* --- the client's end --- */
 
@@ -40,7 +42,8 @@ struct prov_console_server {
         char line[PROV_CONSOLE_LINE];
         size_t len;
         bool too_long, have_session;
-        uint32_t session;
+        bool others; /* the line that comes in is none of ours */
+        uint32_t session, number;
         uint8_t in[PROV_CONSOLE_LINE / 2];
         uint8_t answer[PROV_MESSAGE_MAX];
 };
@@ -50,5 +53,16 @@ void prov_console_serve(struct prov_console_server *s, struct prov_device *devic
 /* One byte from the line; text (cap characters, 2 * PROV_MESSAGE_MAX + 5 are always enough) gets
  * what to send: its length, 0 for nothing. */
 long prov_console_answer(struct prov_console_server *s, uint8_t byte, char *text, size_t cap);
+
+#define PROV_CONSOLE_HEAD 16u /* bytes that can be held back: the longest endpoint's name is 12 */
+
+/*
+ * For a line that has another console, too. A byte that belongs to a request, or still may, is kept:
+ * 0. Otherwise it and what was held back are for the other console: they are written to other
+ * (PROV_CONSOLE_HEAD bytes), and the length is returned. A whole request is answered as above:
+ * *answered is the length of text.
+ */
+size_t prov_console_sort(struct prov_console_server *s, uint8_t byte, uint8_t *other, char *text,
+                         size_t cap, long *answered);
 
 #endif

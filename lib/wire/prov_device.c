@@ -15,9 +15,10 @@ int prov_device_init(struct prov_device *d, const struct prov_device_config *cfg
         return prov_server_init(&d->sec, &cfg->sec);
 }
 
-void prov_device_new_session(struct prov_device *d)
+uint32_t prov_device_new_session(struct prov_device *d)
 {
         prov_server_reset(&d->sec);
+        return ++d->session;
 }
 
 void prov_device_free(struct prov_device *d)

@@ -45,6 +45,7 @@ struct prov_device_config {
 struct prov_device {
         unsigned wrong_proofs; /* read-only: since init */
         bool locked;           /* read-only: PROV_WRONG_PROOFS_MAX reached */
+        uint32_t session;      /* read-only: number of the one that runs */
         /* private: */
         struct prov_device_config cfg;
         struct prov_server_sec sec;
@@ -55,8 +56,12 @@ struct prov_device {
 /* -E_INVAL: what the security needs is missing, or ops is. */
 int prov_device_init(struct prov_device *d, const struct prov_device_config *cfg);
 
-/* The transport sees a new client, or the old one is gone: whatever session there was is wiped. */
-void prov_device_new_session(struct prov_device *d);
+/*
+ * The transport sees a new client, or the old one is gone: whatever session there was is wiped.
+ * Returns the number of the new one. Several transports may serve one device: a transport whose
+ * number is not d->session any more has lost its session to another, and hands no request on.
+ */
+uint32_t prov_device_new_session(struct prov_device *d);
 
 /*
  * A message to an endpoint ("prov-config"). Returns the length of the answer (it may be 0), or:

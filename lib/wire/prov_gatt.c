@@ -230,6 +230,8 @@ static int on_write(void *ctx, uint16_t handle, const uint8_t *value, size_t n)
         if (n == 0) /* as the original: taken, and nothing happens */
                 return 0;
         s->answer_len[i] = 0;
+        if (s->session != s->device->session) /* another transport has it now */
+                return ATT_ERR_PDU;
         len = prov_device_request(s->device, s->names[i], value, n, s->scratch, sizeof s->scratch);
         if (len > (long)ATT_VALUE_MAX)
                 len = -E_NOSPACE;
@@ -301,6 +303,7 @@ int prov_gatt_serve(struct prov_gatt_server *s, struct prov_device *device, cons
 
         memset(s, 0, sizeof *s);
         s->device = device;
+        s->session = device->session;
         memcpy(s->device_name, device_name, n);
         put_gap(s, &count);
         a = put(s, &count, GATT_PRIMARY_SERVICE, service, PROV_GATT_UUID_LEN);
@@ -319,7 +322,7 @@ int prov_gatt_serve(struct prov_gatt_server *s, struct prov_device *device, cons
 
 void prov_gatt_reset(struct prov_gatt_server *s)
 {
-        prov_device_new_session(s->device);
+        s->session = prov_device_new_session(s->device);
         att_server_reset(&s->att);
         wipe(s->answers, sizeof s->answers);
         memset(s->answer_len, 0, sizeof s->answer_len);

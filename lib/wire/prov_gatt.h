@@ -68,6 +68,7 @@ struct prov_gatt_server {
         struct att_server att;
         /* private: */
         struct prov_device *device;
+        uint32_t session; /* of the device, at the last reset */
         const char *names[PROV_GATT_ENDPOINTS_MAX];
         uint16_t first; /* handle of the service's declaration */
         size_t count;

@@ -4,9 +4,10 @@
  * a line each.
  *
  *   provdev SECURITY [pop=…] [user=… password=…] [patch0] [delay=MS]
- *           [listen=ADDRESS:PORT | ble=hciN | console] [name=PROV_1234]
+ *           [listen=ADDRESS:PORT | ble=hciN | console [stock]] [name=PROV_1234]
  *           [FAULT=N] with the Nth request: die, silent (and from then on), refuse (once), twice
- * (the answer before it again), garbage, short (half the answer); [endless | unfinished]: scans
+ * (the answer before it again), garbage, short (half the answer); [endless | unfinished]: scans;
+ * stock: lines of the length that ESP-IDF's console takes
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -230,7 +231,7 @@ struct setup {
         const char *user, *password, *name, *ble;
         char address[40];
         unsigned port;
-        bool console;
+        bool console, stock;
         struct air air;
 };
 
@@ -273,6 +274,8 @@ static bool take(struct setup *s, const char *arg)
                 s->cfg.sec.patch0 = true;
         } else if (!strcmp(arg, "console")) {
                 s->console = true;
+        } else if (!strcmp(arg, "stock")) {
+                s->stock = true;
         } else if ((v = value(arg, "user")) != NULL) {
                 s->user = v;
         } else if ((v = value(arg, "password")) != NULL) {
@@ -308,12 +311,13 @@ static void on_signal(int number)
 }
 
 /* On a pty, which echoes as a console does. */
-static int serve_console(struct prov_device *device)
+static int serve_console(struct prov_device *device, bool stock)
 {
         static struct prov_console_server server;
         static char text[2 * PROV_MESSAGE_MAX + 5];
         const int fd = posix_openpt(O_RDWR | O_NOCTTY);
         struct termios raw;
+        size_t column = 0;
         int slave;
 
         if (fd < 0 || grantpt(fd) < 0 || unlockpt(fd) < 0 ||
@@ -327,8 +331,11 @@ static int serve_console(struct prov_device *device)
                 uint8_t byte;
 
                 if (read(fd, &byte, 1) == 1) {
-                        const long n = prov_console_answer(&server, byte, text, sizeof text);
+                        long n = 0;
 
+                        column = byte == '\r' ? 0 : column + 1;
+                        if (!stock || column < PROV_CONSOLE_STOCK)
+                                n = prov_console_answer(&server, byte, text, sizeof text);
                         if (write(fd, &byte, 1) != 1 || (n > 0 && write(fd, text, (size_t)n) != n))
                                 return 1;
                 }
@@ -350,7 +357,7 @@ static int serve(struct prov_device *device, const struct setup *s)
         struct diag d = { 0 };
 
         if (s->console)
-                return serve_console(device);
+                return serve_console(device, s->stock);
         if ((s->ble ? prov_ble_start(device, &setup, &b, &d)
                     : prov_httpd_start(device, s->address, (uint16_t)s->port, &h, &d)) < 0) {
                 fprintf(stderr, "provdev: %s\n", diag_text(&d));

@@ -284,6 +284,7 @@ int port_prov_start(const struct port_prov *cfg)
         fake_call();
         fake.provs++;
         fake.prov = *cfg;
+        fake.prov_cfg = cfg;
         fake.prov_running = fake.refuse == 0;
         return fake.refuse;
 }

@@ -47,6 +47,7 @@ struct fake {
         bool prov_running, ota_open, ota_finished;
         struct port_wifi wifi;
         struct port_prov prov;
+        const struct port_prov *prov_cfg; /* the same, as it is now */
         struct port_mqtt mqtt;
         struct port_http http;
         char filters[16][PORT_TOPIC_MAX];

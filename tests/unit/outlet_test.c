@@ -124,6 +124,76 @@ static void test_security_2(void **state)
         assert_string_equal(fake.prov.service_name, "OUT_1");
 }
 
+/* Security 0 is chosen, and never where there is anything better. */
+static void test_security_0(void **state)
+{
+        static const struct {
+                const char *pairs[7];
+                bool build;
+                unsigned security;
+                const char *said;
+        } rows[] = {
+                { { NULL }, false, 1, "no proof of possession" },
+                { { NULL }, true, 0, "in clear text" },
+                { { "prov_security", "0" }, false, 0, "in clear text" },
+                { { "prov_security", "1" }, true, 1, "is not taken" },
+                { { "prov_security", "00" }, false, 1, "is not taken" },
+                { { "prov_security", "" }, false, 1, "no proof of possession" },
+                { { "prov_security", "0", "pop", "abcd1234" }, true, 1, "is not taken" },
+                { { "pop", "abcd1234" }, true, 1, NULL },
+                { { "#sec2_salt", "0123", "#sec2_verifier", "v", "prov_security", "0" },
+                  true,
+                  2,
+                  "is not taken" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                unit();
+                config.security_0 = rows[i].build;
+                fake_fctry("mfg_ns", rows[i].pairs);
+                fake.wifi_stored = false;
+                boot(0);
+                assert_int_equal(fake.prov.security, rows[i].security);
+                if (rows[i].said)
+                        assert_non_null(strstr(fake.log, rows[i].said));
+                else
+                        assert_null(strstr(fake.log, "prov_security"));
+        }
+}
+
+/* The console provisions beside the transport, or alone, until it is locked. */
+static void test_console_transport(void **state)
+{
+        static const struct {
+                const char *pairs[3];
+                enum port_prov_transport transport;
+        } rows[] = {
+                { { NULL }, PORT_PROV_SOFTAP },
+                { { "prov_transport", "console" }, PORT_PROV_CONSOLE },
+                { { "prov_transport", "ble" }, PORT_PROV_BLE },
+                { { "prov_transport", "pigeon" }, PORT_PROV_SOFTAP },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                unit();
+                config.transport = PORT_PROV_SOFTAP;
+                fake_fctry("mfg_ns", rows[i].pairs);
+                fake.wifi_stored = false;
+                boot(0);
+                assert_int_equal(fake.prov.transport, rows[i].transport);
+                assert_true(fake.prov_running);
+                assert_true(fake.prov_cfg->console);
+                fake_type(&o, "lock\r", 10);
+                assert_false(fake.prov_cfg->console);
+                boot(0);
+                assert_false(fake.prov_cfg->console);
+                assert_int_equal(strstr(fake.log, "and that is locked") != NULL,
+                                 rows[i].transport == PORT_PROV_CONSOLE);
+        }
+}
+
 /* A router that is away for a day, with every reason there is: the credentials stay. */
 static void test_slow_router(void **state)
 {
@@ -506,7 +576,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_nvs_trouble),  cmocka_unit_test(test_which_network),
-                cmocka_unit_test(test_security_2),   cmocka_unit_test(test_slow_router),
+                cmocka_unit_test(test_security_2),   cmocka_unit_test(test_security_0),
+                cmocka_unit_test(test_console_transport),   cmocka_unit_test(test_slow_router),
                 cmocka_unit_test(test_reset),        cmocka_unit_test(test_trial),
                 cmocka_unit_test(test_rolled_back),  cmocka_unit_test(test_shadow_update),
                 cmocka_unit_test(test_esp_topics),   cmocka_unit_test(test_periodic),

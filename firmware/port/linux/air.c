@@ -83,6 +83,8 @@ static void join_now(void)
 static int air_open(const char *spec)
 {
         (void)spec;
+        if (!getenv("BOARD_AIR"))
+                port_log(PORT_WARN, "BOARD_AIR names no list of networks: none is in the air");
         return 0;
 }
 

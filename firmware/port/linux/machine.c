@@ -18,6 +18,7 @@ static struct bootfuse fuses;
 static struct espimg_desc desc;
 static const struct ptable_entry *running;
 static bool restart;
+static machine_sorter *sorter;
 static struct timespec started;
 
 static int find_running(uint32_t offset)
@@ -61,6 +62,19 @@ int machine_start(uint32_t offset)
 bool machine_restart_wanted(void)
 {
         return restart;
+}
+
+void machine_sort_uart(machine_sorter *sort)
+{
+        sorter = sort;
+}
+
+size_t machine_sorted(const uint8_t *p, size_t n, uint8_t *rest)
+{
+        if (sorter)
+                return sorter(p, n, rest);
+        memcpy(rest, p, n);
+        return n;
 }
 
 const struct bootfuse *machine_fuses(void)

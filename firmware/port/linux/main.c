@@ -27,16 +27,15 @@ static void take_pins(int fd, short revents)
 
 static void take_console(int fd, short revents)
 {
-        uint8_t buf[256];
+        uint8_t buf[256], rest[sizeof buf + MACHINE_SORT_ROOM];
         const ssize_t n = read(fd, buf, sizeof buf);
-        const struct port_event ev = { .type = PORT_EV_CONSOLE,
-                                       .data = { buf, n > 0 ? (size_t)n : 0 } };
+        struct port_event ev = { .type = PORT_EV_CONSOLE, .data = { rest, 0 } };
 
         (void)revents;
-        if (n > 0)
-                loop_post(LOOP_BOARD, &ev);
-        else if (n == 0 || errno != EINTR)
+        if (n == 0 || (n < 0 && errno != EINTR))
                 exit(STATUS_LINK);
+        if (n > 0 && (ev.data.n = machine_sorted(buf, (size_t)n, rest)) > 0)
+                loop_post(LOOP_BOARD, &ev);
 }
 
 static int run(void)

@@ -1,5 +1,5 @@
-/* port.h's provisioning: the device's machine behind the SoftAP's HTTP server or behind BLE,
- * joining through wifi.h. */
+/* port.h's provisioning: the device's machine behind the SoftAP's HTTP server or behind BLE, and
+ * behind the console, joining through wifi.h. */
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +8,11 @@
 #include "base/err.h"
 #include "base/strf.h"
 #include "loop.h"
+#include "machine.h"
 #include "prov_ble.h"
 #include "prov_httpd.h"
 #include "wifi.h"
+#include "wire/prov_console.h"
 
 #define RUN_MS  100u  /* libmicrohttpd's own timers */
 #define TOLD_MS 1000u /* the client asks once more how it went, before the service ends */
@@ -20,8 +22,10 @@
 
 static struct prov_device device;
 static const struct wifi_backend *wifi;
-static struct prov_httpd *httpd; /* one of these two */
+static const struct port_prov *wanted; /* NULL: it does not run */
+static struct prov_httpd *httpd;       /* one of these two, or only the console */
 static struct prov_ble *ble;
+static struct prov_console_server console;
 static struct wifi_network creds;
 static bool set;
 static enum { WAITING, JOINING, FAILED, UP } progress;
@@ -45,6 +49,26 @@ static void serve_ble(int fd, short revents)
         (void)fd;
         (void)revents;
         prov_ble_run(ble);
+}
+
+/* A locked console takes nothing: then all is the app's, which says so. */
+static size_t sort_uart(const uint8_t *p, size_t n, uint8_t *rest)
+{
+        static char text[2 * PROV_MESSAGE_MAX + 5];
+        size_t len = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                long answered = 0;
+
+                if (wanted && wanted->console)
+                        len += prov_console_sort(&console, p[i], rest + len, text, sizeof text,
+                                                 &answered);
+                else
+                        rest[len++] = p[i];
+                if (answered > 0)
+                        port_console_write(text, (size_t)answered);
+        }
+        return len;
 }
 
 static void scan_now(void)
@@ -242,6 +266,18 @@ static int start_ble(const struct port_prov *cfg, struct diag *d)
         return 0;
 }
 
+static int start_transport(const struct port_prov *cfg, struct diag *d)
+{
+        switch (cfg->transport) {
+        case PORT_PROV_BLE:
+                return start_ble(cfg, d);
+        case PORT_PROV_SOFTAP:
+                return start_softap(cfg, d);
+        default:
+                return 0;
+        }
+}
+
 int port_prov_start(const struct port_prov *cfg)
 {
         struct prov_device_config c = { .sec = { .security = (int)cfg->security,
@@ -259,12 +295,14 @@ int port_prov_start(const struct port_prov *cfg)
                 return -E_LINK;
         if ((rc = prov_device_init(&device, &c)) < 0)
                 return rc;
-        rc = cfg->transport == PORT_PROV_BLE ? start_ble(cfg, &d) : start_softap(cfg, &d);
-        if (rc < 0) {
+        if ((rc = start_transport(cfg, &d)) < 0) {
                 port_log(PORT_ERROR, diag_text(&d));
                 prov_device_free(&device);
                 return rc;
         }
+        wanted = cfg;
+        prov_console_serve(&console, &device);
+        machine_sort_uart(sort_uart);
         progress = WAITING;
         set = false;
         scan_now();
@@ -287,15 +325,18 @@ static void stop(void)
                 loop_unwatch(prov_ble_fd(ble));
                 prov_ble_stop(ble);
         }
-        if (httpd || ble)
+        if (wanted)
                 prov_device_free(&device);
+        wipe(&console, sizeof console);
+        machine_sort_uart(NULL);
+        wanted = NULL;
         httpd = NULL;
         ble = NULL;
 }
 
 void port_prov_stop(void)
 {
-        if (httpd || ble)
+        if (wanted)
                 port_wifi_leave();
         stop();
         loop_drop(LOOP_PROV);

@@ -20,6 +20,7 @@ struct prov_httpd {
         bool have_session;
         bool cookie_told;    /* the client has sent it back */
         uint32_t session;    /* the cookie's value */
+        uint32_t number;     /* the device's, of the same */
         uint64_t connection; /* the socket that began the session */
         uint64_t connections;
         uint8_t answer[PROV_MESSAGE_MAX];
@@ -55,13 +56,15 @@ static bool session_switch(struct prov_httpd *h, struct MHD_Connection *c, uint6
                 MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_COOKIE);
         uint32_t value;
 
+        if (h->number != h->device->session) /* another transport has it now */
+                h->have_session = false;
         if (h->have_session && cookie_value(header, &value) && value == h->session) {
                 h->cookie_told = true;
                 return false;
         }
         if (h->have_session && !header && !h->cookie_told && connection == h->connection)
                 return false;
-        prov_device_new_session(h->device);
+        h->number = prov_device_new_session(h->device);
         h->have_session = crypt_random(&h->session, sizeof h->session) == 0;
         h->cookie_told = false;
         h->connection = connection;

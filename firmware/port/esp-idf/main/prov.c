@@ -130,6 +130,8 @@ int port_prov_start(const struct port_prov *p)
         int rc;
 
         port_prov_stop();
+        if (p->security == 0) /* is not in these builds: sdkconfig.defaults */
+                return -E_UNSUPPORTED;
         if (p->salt_len > UINT16_MAX || p->verifier_len > UINT16_MAX)
                 return -E_RANGE;
         if ((rc = wifi_lend()) < 0)
