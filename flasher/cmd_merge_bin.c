@@ -85,7 +85,7 @@ static int make_raw(struct blob *out, struct diag *d)
 
 static int make_hex(struct blob *out, struct diag *d)
 {
-        struct ihex_piece *pieces = calloc(job.n, sizeof *pieces);
+        struct ihex_piece *pieces = calloc(job.n + 1, sizeof *pieces);
         int rc;
 
         if (!pieces)

@@ -30,7 +30,7 @@ static void on_text(const struct job *j, const struct nvs_finding *f)
         if (f->entry >= 0)
                 printf("entry %d ", (int)f->entry);
         if (f->page >= 0)
-                printf("(0x%llx): ", (unsigned long long)(j->img->offset + f->offset));
+                printf("(0x%llx): ", (unsigned long long)j->img->offset + f->offset);
         printf("%s: ", severities[f->severity]);
         show_text(stdout, f->text, strlen(f->text), 0);
         printf(" [%s]\n", nvs_rule_id(f->rule));

@@ -415,7 +415,7 @@ static int mark_make(struct run *b)
         char options[256];
         int rc;
 
-        if ((rc = sha256_end(b->values_sha, b->values_digest)) < 0)
+        if (sha256_end(b->values_sha, b->values_digest) < 0)
                 return no_memory(b);
         if (file_load(c->conf, FILE_LIMIT_KEY, &conf, &d) < 0)
                 return diag_report(b, &d);

@@ -324,6 +324,13 @@ static struct ble_found *remember(struct ble *b, const uint8_t *address, uint8_t
         return f;
 }
 
+static bool same_ad(const struct ble_ad *a, const struct ble_ad *b)
+{
+        return !strcmp(a->name, b->name) && a->name_is_short == b->name_is_short &&
+               a->uuid_count == b->uuid_count &&
+               !memcmp(a->uuids, b->uuids, a->uuid_count * sizeof a->uuids[0]);
+}
+
 /* A Device Found event: address, type, RSSI, flags, length, advertisement. NULL if it tells nothing
  * new. */
 static const struct ble_found *take_found(struct ble *b, const struct message *m)
@@ -345,7 +352,7 @@ static const struct ble_found *take_found(struct ble *b, const struct message *m
         before = f->ad;
         ble_ad_take(&f->ad, p + 14, n);
         f->rssi = (int8_t)p[7];
-        return b->found_count > count || memcmp(&before, &f->ad, sizeof before) != 0 ? f : NULL;
+        return b->found_count > count || !same_ad(&before, &f->ad) ? f : NULL;
 }
 
 /* Busy: bluetoothd scans already. Its findings are told to everybody, so wait and try again. */

@@ -160,7 +160,7 @@ int cert_batch_open(const struct batch_config *cfg, struct cert_batch **out, str
         if (rc == 0)
                 rc = file_writer_open(path, FILE_SECRET, &b->values, d);
         free(path);
-        if (rc < 0) {
+        if (rc != 0) {
                 cert_batch_abandon(b);
                 return rc;
         }

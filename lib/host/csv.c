@@ -305,10 +305,10 @@ static int check_text(struct reader *rd, const char *text, size_t len)
                                   : "not UTF-8: save the file as 'CSV UTF-8', or as text in UTF-8");
 }
 
-/* A copy that ends in a line end, with CRLF and CR as LF unless they are to be kept. */
+/* A copy that ends in a line end and a NUL, with CRLF and CR as LF unless they are to be kept. */
 static char *copy_text(const struct csv_config *cfg, const char *text, size_t *len)
 {
-        char *copy = malloc(*len + 1);
+        char *copy = calloc(1, *len + 2);
         char *q = copy;
 
         if (!copy)

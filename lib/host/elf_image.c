@@ -121,6 +121,7 @@ static int copy_parts(struct build *b, const struct elf *e)
 {
         size_t total = 0;
 
+        b->n = b->n_flash = b->n_ram = 0;
         b->segs = calloc(e->n + 1, sizeof *b->segs);
         b->flash = calloc(e->n + 1, sizeof *b->flash);
         b->ram = calloc(e->n + 1, sizeof *b->ram);

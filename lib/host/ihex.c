@@ -123,7 +123,7 @@ int ihex_read(const char *text, size_t n, struct blob *out, uint32_t *base, stru
                 return diag_set(d, E_NOSPACE, "its data lie more than 256 MB apart");
         len = (size_t)(rd.high - rd.low);
         rd.data = malloc(len + 1);
-        rd.taken = calloc(1, len);
+        rd.taken = calloc(1, len + 1);
         if (!rd.data || !rd.taken) {
                 rc = diag_set(d, E_NOMEM, "out of memory");
         } else {

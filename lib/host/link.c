@@ -27,12 +27,13 @@ uint64_t link_clock(void)
         return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-int link_new(int fd, const char *name, const struct link_ops *ops, struct link **out)
+int link_new(int fd, const char *name, const struct link_ops *ops, struct link **out,
+             struct diag *d)
 {
         struct link *l = calloc(1, sizeof *l);
 
         if (!l)
-                return -E_NOMEM;
+                return diag_set(d, E_NOMEM, "out of memory");
         l->fd = fd;
         l->ops = ops;
         snprintf(l->name, sizeof l->name, "%s", name);
@@ -180,7 +181,7 @@ int link_from_fd(int fd, const char *name, struct link **out)
         static const struct link_ops plain = { 0 };
 
         fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-        return link_new(fd, name, &plain, out);
+        return link_new(fd, name, &plain, out, NULL);
 }
 
 static int connect_one(const struct addrinfo *a)
@@ -247,8 +248,10 @@ static int open_socket(const char *host_port, struct link **out, struct diag *d)
         int fd;
         int rc = link_connect(host_port, &fd, d);
 
-        if (rc == 0 && (rc = link_from_fd(fd, host_port, out)) < 0)
+        if (rc == 0 && (rc = link_from_fd(fd, host_port, out)) < 0) {
                 close(fd);
+                diag_set(d, -rc, "out of memory");
+        }
         return rc;
 }
 

@@ -24,7 +24,8 @@ struct link {
         char name[128];
 };
 
-int link_new(int fd, const char *name, const struct link_ops *ops, struct link **out);
+int link_new(int fd, const char *name, const struct link_ops *ops, struct link **out,
+             struct diag *d);
 
 /* The descriptor itself. */
 long link_fd_read(struct link *l, void *buf, size_t cap, unsigned timeout_ms);

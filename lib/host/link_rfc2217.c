@@ -336,10 +336,12 @@ int link_open_rfc2217(const char *host_port, unsigned baud, struct link **out, s
         if (rc < 0)
                 return rc;
         t = calloc(1, sizeof *t);
-        if (!t || (rc = link_new(fd, host_port, &rfc2217, out)) < 0) {
+        rc = t ? link_new(fd, host_port, &rfc2217, out, d)
+               : diag_set(d, E_NOMEM, "out of memory");
+        if (rc < 0) {
                 free(t);
                 close(fd);
-                return -E_NOMEM;
+                return rc;
         }
         (*out)->ctx = t;
         rc = negotiate(*out, baud, d);

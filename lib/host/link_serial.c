@@ -111,7 +111,7 @@ int link_open_serial(const char *path, unsigned baud, struct link **out, struct 
                                 baud);
         }
         ioctl(fd, TIOCEXCL);
-        if ((rc = link_new(fd, path, &serial, out)) < 0)
+        if ((rc = link_new(fd, path, &serial, out, d)) < 0)
                 close(fd);
         return rc;
 }

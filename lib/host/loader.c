@@ -214,7 +214,7 @@ int loader_block(struct loader *l, uint8_t op, uint32_t seq, const uint8_t *data
 
 int loader_read_reg(struct loader *l, uint32_t addr, uint32_t *value, struct diag *d)
 {
-        struct romldr_reply r;
+        struct romldr_reply r = { 0 };
         const int rc = loader_request(l, ROMLDR_READ_REG, &addr, 1, LOADER_TIMEOUT_MS, &r, d);
 
         if (rc == 0)

@@ -202,10 +202,11 @@ static int detect(struct loader *l, struct diag *d)
                         l->chip = l->cfg.chip;
                 }
         }
-        if (rc < 0 && rc != -E_REFUSED)
-                return diag_set(
-                        d, -rc,
-                        "the chip answers SYNC but not READ_REG; try again, or a lower rate");
+        if (rc < 0 && rc != -E_REFUSED) {
+                diag_set(d, -rc,
+                         "the chip answers SYNC but not READ_REG; try again, or a lower rate");
+                return rc;
+        }
         if (!l->chip)
                 return diag_set(d, E_UNSUPPORTED,
                                 "a chip that is not known (magic word %08x); known are %s", magic,

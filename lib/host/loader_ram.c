@@ -40,22 +40,23 @@ int loader_mem_run(struct loader *l, uint32_t entry, struct diag *d)
 static int upload(struct loader *l, const cJSON *o, const char *what, const char *start,
                   struct diag *d)
 {
-        const cJSON *text = cJSON_GetObjectItem(o, what);
+        const cJSON *item = cJSON_GetObjectItem(o, what);
+        const char *text = cJSON_GetStringValue(item);
         const cJSON *addr = cJSON_GetObjectItem(o, start);
         uint8_t *code;
         size_t cap;
         long n;
         int rc;
 
-        if (!text && !strcmp(what, "data"))
+        if (!item && !strcmp(what, "data"))
                 return 0; /* a stub without data */
-        if (!cJSON_IsString(text) || !cJSON_IsNumber(addr))
+        if (!text || !cJSON_IsNumber(addr))
                 return diag_set(d, E_FORMAT, "no stub loader: '%s' or '%s' is missing", what,
                                 start);
-        cap = strlen(text->valuestring);
+        cap = strlen(text);
         if (!(code = malloc(cap + 1)))
                 return diag_set(d, E_NOMEM, "out of memory");
-        n = base64_decode(text->valuestring, cap, code, cap, NULL);
+        n = base64_decode(text, cap, code, cap, NULL);
         if (n < 0)
                 rc = diag_set(d, E_FORMAT, "no stub loader: '%s' is no base64", what);
         else

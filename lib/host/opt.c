@@ -220,7 +220,8 @@ static int store(const struct opt *o, const char *shown, char **values)
         return 0;
 }
 
-static int find_long(const struct parser *ps, const char *word, size_t n, const struct opt **out)
+/* NULL after one line about what is wrong. */
+static const struct opt *find_long(const struct parser *ps, const char *word, size_t n)
 {
         const struct opt *partial = NULL;
         const struct opt *other = NULL;
@@ -229,24 +230,23 @@ static int find_long(const struct parser *ps, const char *word, size_t n, const 
                 for (const struct opt *o = ps->tables[t]; o && o->name; o++) {
                         const int m = word_match(word, n, o->name);
 
-                        if (m == 2) {
-                                *out = o;
-                                return 0;
-                        }
+                        if (m == 2)
+                                return o;
                         if (m == 1 && partial && partial->dest != o->dest)
                                 other = o;
                         else if (m == 1)
                                 partial = o;
                 }
         }
-        if (other)
-                return usage_error("--%.*s could be --%.*s or --%.*s; write it out", (int)n, word,
-                                   (int)strcspn(partial->name, "|"), partial->name,
-                                   (int)strcspn(other->name, "|"), other->name);
+        if (other) {
+                usage_error("--%.*s could be --%.*s or --%.*s; write it out", (int)n, word,
+                            (int)strcspn(partial->name, "|"), partial->name,
+                            (int)strcspn(other->name, "|"), other->name);
+                return NULL;
+        }
         if (!partial)
-                return usage_error("unknown option --%.*s", (int)n, word);
-        *out = partial;
-        return 0;
+                usage_error("unknown option --%.*s", (int)n, word);
+        return partial;
 }
 
 static int take_values(struct parser *ps, const struct opt *o, const char *shown, char *glued)
@@ -274,12 +274,11 @@ static int take_values(struct parser *ps, const struct opt *o, const char *shown
 static int parse_long(struct parser *ps, char *word)
 {
         const size_t n = strcspn(word, "=");
-        const struct opt *o = NULL;
+        const struct opt *o = find_long(ps, word, n);
         char shown[80];
-        int rc;
 
-        if ((rc = find_long(ps, word, n, &o)) != 0)
-                return rc;
+        if (!o)
+                return STATUS_USAGE;
         snprintf(shown, sizeof shown, "--%.*s", (int)strcspn(o->name, "|"), o->name);
         return take_values(ps, o, shown, word[n] ? word + n + 1 : NULL);
 }

@@ -224,7 +224,7 @@ int ptable_load(struct ptable_file *f, const char *path, const struct ptable_con
         struct blob b = { 0 };
         int rc;
 
-        if ((rc = file_load(path, FILE_LIMIT_IMAGE, &b, &d)) < 0)
+        if (file_load(path, FILE_LIMIT_IMAGE, &b, &d) < 0)
                 return report_diag(r, NULL, &d);
         rc = ptable_load_mem(f, strcmp(path, "-") == 0 ? "(stdin)" : path, b.data, b.len, cfg, r);
         blob_free(&b);

@@ -121,7 +121,7 @@ static int load_cert(const struct seccert_item *it, X509 **cert, struct blob *ou
                 return item_error(it, r, E_FORMAT,
                                   "holds more than one certificate, and an entry is one: give the "
                                   "others in a CSV, with subtypes of their own");
-        if ((rc = cert_decode(it->file, &it->data, cert, &d)) < 0)
+        if (cert_decode(it->file, &it->data, cert, &d) < 0)
                 return item_diag(it, r, &d);
         if (is_pem(&it->data)) {
                 rc = cert_pem(*cert, out, &d);

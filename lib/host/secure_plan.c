@@ -224,7 +224,7 @@ static int step_digests(struct run *r, struct efuse_plan *plan, struct diag *d)
 
         if (n && is_v1(r))
                 return efuse_plan_key_v1(plan, "secure_boot_v2", r->digests[0], 32, 0, d);
-        for (size_t i = 0; i < n && rc == 0; i++)
+        for (size_t i = 0; i < n && i < SECURE_DIGESTS && rc == 0; i++)
                 rc = efuse_plan_key(plan, r->p->boot.blocks[i], efuse_purpose(r->chip, purposes[i]),
                                     r->digests[i], 32, 0, d);
         for (size_t i = n; n && i < SECURE_DIGESTS && r->p->release && rc == 0; i++)
