@@ -85,7 +85,8 @@ static void entry_put(struct nvs_writer *w, const struct entry *e)
         p[NVS_ENT_SPAN] = e->span;
         p[NVS_ENT_CHUNK] = e->chunk;
         memset(p + NVS_ENT_KEY, 0, NVS_KEY_MAX + 1);
-        /* value_begin() lets no NULL pass: NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
+        /* value_begin() lets no NULL pass */
+        /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
         memcpy(p + NVS_ENT_KEY, e->key, strlen(e->key));
         memcpy(p + NVS_ENT_DATA, e->data, sizeof e->data);
         le32_put(p + NVS_ENT_CRC, crc32_le(crc32_esp(p, NVS_ENT_CRC), p + NVS_ENT_KEY,

@@ -336,8 +336,7 @@ int link_open_rfc2217(const char *host_port, unsigned baud, struct link **out, s
         if (rc < 0)
                 return rc;
         t = calloc(1, sizeof *t);
-        rc = t ? link_new(fd, host_port, &rfc2217, out, d)
-               : diag_set(d, E_NOMEM, "out of memory");
+        rc = t ? link_new(fd, host_port, &rfc2217, out, d) : diag_set(d, E_NOMEM, "out of memory");
         if (rc < 0) {
                 free(t);
                 close(fd);
