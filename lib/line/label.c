@@ -143,7 +143,7 @@ static int dots_of(const struct reader *r, const char *key, bool need, unsigned 
         *out = 0;
         if (!j && !need)
                 return 0;
-        if (!cJSON_IsNumber(j) || !(j->valuedouble >= 0) || j->valuedouble > 1000)
+        if (!j || !cJSON_IsNumber(j) || !(j->valuedouble >= 0) || j->valuedouble > 1000)
                 return diag_set(r->d, E_RANGE, "%s: \"%s\" is a number of millimetres, 0 to 1000",
                                 r->what, key);
         *out = (unsigned)(j->valuedouble * r->dpi / 25.4 + 0.5);
@@ -282,14 +282,17 @@ static int read_items(struct reader *r, struct label *t)
         r->what = what;
         cJSON_ArrayForEach(e, items)
         {
-                if (t->count == LABEL_ITEMS_MAX)
-                        return diag_set(r->d, E_NOSPACE, "more than %u items", LABEL_ITEMS_MAX);
+                if (t->count == LABEL_ITEMS_MAX) {
+                        rc = diag_set(r->d, E_NOSPACE, "more than %u items", LABEL_ITEMS_MAX);
+                        break;
+                }
                 snprintf(what, sizeof what, "item %u", (unsigned)t->count + 1);
                 r->at = e;
                 if ((rc = read_item(r, t, &t->items[t->count++])) < 0)
-                        return rc;
+                        break;
         }
-        return 0;
+        r->what = NULL; /* ends here */
+        return rc;
 }
 
 static int read_label(const cJSON *j, struct label *t, struct diag *d)

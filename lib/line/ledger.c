@@ -288,6 +288,7 @@ int ledger_append(struct ledger_tx *tx, struct ledger_record *r, struct diag *d)
                                   args, 6, NULL, NULL, d);
         }
         free(text);
+        r->id = NULL; /* was ours */
         if (rc < 0)
                 return rc;
         tx->seq = r->seq;

@@ -38,7 +38,7 @@
         X(PQconninfoFree)       \
         X(PQfreemem)
 
-#define MEMBER(name) __typeof__(name) *name;
+#define MEMBER(name) __typeof__(name) *(name);
 static struct {
         FUNCTIONS(MEMBER)
 } pq;
