@@ -394,6 +394,21 @@ int ledger_remark(struct ledger *l, struct ledger_unit *u, const char *kind, con
         return ledger_change(l, token, remark_tx, &s, d);
 }
 
+/* A unit that is known by its serial number only, and why: work is done on it, which fills s->u. */
+static int change_by_serial(struct ledger *l, const char *serial, const char *why,
+                            int (*work)(struct ledger_tx *tx, void *ctx, struct diag *d),
+                            struct step *s, struct diag *d)
+{
+        char token[LEDGER_TOKEN_LEN] = "";
+        const int rc = ledger_serial_check(serial, d);
+
+        if (rc < 0)
+                return rc;
+        memmove(s->u->serial, serial, strlen(serial) + 1);
+        ledger_text_clean(s->note, sizeof s->note, why);
+        return ledger_change(l, token, work, s, d);
+}
+
 static int rework_tx(struct ledger_tx *tx, void *ctx, struct diag *d)
 {
         struct step *s = ctx;
@@ -416,14 +431,8 @@ int ledger_rework(struct ledger *l, const char *serial, const char *why, struct 
                   struct diag *d)
 {
         struct step s = { .u = u };
-        char token[LEDGER_TOKEN_LEN] = "";
-        const int rc = ledger_serial_check(serial, d);
 
-        if (rc < 0)
-                return rc;
-        memmove(u->serial, serial, strlen(serial) + 1);
-        ledger_text_clean(s.note, sizeof s.note, why);
-        return ledger_change(l, token, rework_tx, &s, d);
+        return change_by_serial(l, serial, why, rework_tx, &s, d);
 }
 
 static int scrap_tx(struct ledger_tx *tx, void *ctx, struct diag *d)
@@ -451,14 +460,8 @@ int ledger_scrap(struct ledger *l, const char *serial, const char *why, bool kee
                  struct ledger_unit *u, struct diag *d)
 {
         struct step s = { .u = u, .keep_board = keep_board };
-        char token[LEDGER_TOKEN_LEN] = "";
-        const int rc = ledger_serial_check(serial, d);
 
-        if (rc < 0)
-                return rc;
-        memmove(u->serial, serial, strlen(serial) + 1);
-        ledger_text_clean(s.note, sizeof s.note, why);
-        return ledger_change(l, token, scrap_tx, &s, d);
+        return change_by_serial(l, serial, why, scrap_tx, &s, d);
 }
 
 static int revoked_tx(struct ledger_tx *tx, void *ctx, struct diag *d)

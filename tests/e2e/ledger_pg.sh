@@ -2,6 +2,7 @@
 # The ledger on a PostgreSQL server that this test starts: two stations race, connections are cut, the server is
 # killed and comes back. No identity is given twice, none is lost, and a station without its ledger says so.
 . tests/lib.sh
+. tests/ledger_lib.sh
 station=$O/tests/ledger_station
 . tests/pg_lib.sh
 trap 'pg_end; rm -rf "$T"' EXIT
@@ -27,19 +28,6 @@ flasher --silent ledger create &
 first=$!
 run flasher --silent ledger create
 if wait $first && [ "$status" = 0 ]; then pass "two stations make it at once"; else fail "two stations make it at once" "$(cat "$T/stderr")"; fi
-
-told_once() { # name log…
-        local name=$1
-        shift
-        cat "$@" | grep ' ' | sort -u >"$T/pairs"
-        if [ -s "$T/pairs" ] && [ "$(cut -d' ' -f1 "$T/pairs" | sort | uniq -d | wc -l)" = 0 ] &&
-                [ "$(cut -d' ' -f2 "$T/pairs" | sort | uniq -d | wc -l)" = 0 ]; then
-                pass "$name"
-        else
-                fail "$name" "$(head -5 "$T/pairs")"
-        fi
-}
-passed() { flasher ledger query --state passed --json "$@" | wc -l; }
 
 # 1. two stations, the same pool, the same boards
 seq -f 'P-%03g' 30 | sed '1i serial' >"$T/pool.csv"

@@ -2,23 +2,10 @@
 # The ledger in a file: stations race for identities, and are killed at random moments. None is given
 # twice, none is lost, the chain is whole.
 . tests/lib.sh
+. tests/ledger_lib.sh
 station=$O/tests/ledger_station
 RANDOM=${SEED:-17}
 export FCTRY_LEDGER=$T/line.ledger
-
-# What stations were told: a MAC has one serial number, a serial number one MAC.
-told_once() { # name log…
-        local name=$1
-        shift
-        cat "$@" | grep ' ' | sort -u >"$T/pairs"
-        if [ -s "$T/pairs" ] && [ "$(cut -d' ' -f1 "$T/pairs" | sort | uniq -d | wc -l)" = 0 ] &&
-                [ "$(cut -d' ' -f2 "$T/pairs" | sort | uniq -d | wc -l)" = 0 ]; then
-                pass "$name"
-        else
-                fail "$name" "$(head -5 "$T/pairs")"
-        fi
-}
-passed() { flasher ledger query --state passed --json "$@" | wc -l; }
 
 # 1. four stations, one counter, each board only at one of them
 flasher --silent ledger define race 'R-%05u'

@@ -2,6 +2,7 @@
 # Every case of golden/nvs, nvs-legacy, nvs-errors and nvs-enc with the command that the reference
 # got: what it makes right is made to the byte, what it makes wrong is refused and touches nothing.
 . tests/lib.sh
+. tests/golden_lib.sh
 
 # Where the reference stops or errs and we do the plainly right thing: case | what to change in the
 # input (sed on in.csv) so that the same image comes out of an ordinary case | why.
@@ -26,20 +27,6 @@ args() {
         words=$(sed -n '1s/^(cd in && [^)]*\(nvs_partition_gen\(\.py\)\?\|esp_idf_nvs_partition_gen\) *\(.*\))  *#.*/\3/p' "$1/cmd")
         case $1 in */nvs-legacy/*) words="$words --legacy-layout" ;; esac
         echo "$words"
-}
-
-# tree FOLDER: every file with its content
-tree() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k2); }
-
-in_case() { # in_case FOLDER: a fresh $T/w with the inputs, the command run in it
-        rm -rf "$T/w" && mkdir -p "$T/w"
-        [ -d "$1/in" ] && cp -r "$1/in/." "$T/w/"
-        chmod -R u+w "$T/w"
-        tree "$T/w" >"$T/before"
-        eval "set -- $(args "$1")"
-        cd "$T/w" || exit 5
-        run nvsgen "$@"
-        cd "$TOP" || exit 5
 }
 
 expect_same() { # expect_same NAME FOLDER: done, and each expected file is there
@@ -100,7 +87,7 @@ expect_keys() { # expect_keys NAME FOLDER: new keys each time, so their form cou
 
 one() { # one NAME KIND FOLDER
         local why
-        in_case "$3"
+        in_case nvsgen "$3"
         why=$(grep -F "$1 |" <<<"$kinder")
         if [ -n "$why" ]; then
                 IFS='|' read -r _ edit reason <<<"$why"

@@ -2,6 +2,7 @@
 # Every case of golden/part with the words that gen_esp32part.py got: what it makes right is made to
 # the byte, and comes back from our own text; what it makes wrong is refused and touches nothing.
 . tests/lib.sh
+. tests/golden_lib.sh
 
 # Where the reference stops and we do the plainly right thing: case | sed on in.csv that gives the
 # same table in its own words | its options | why.
@@ -14,19 +15,6 @@ kinder='
 
 # args FOLDER: the words that the reference got
 args() { sed -n '1s/^(cd in && [^)]*gen_esp32part\.py *\(.*\))  *#.*/\1/p' "$1/cmd"; }
-
-tree() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k2); }
-
-in_case() { # in_case FOLDER: a fresh $T/w with the inputs, the command run in it
-        rm -rf "$T/w" && mkdir -p "$T/w"
-        [ -d "$1/in" ] && cp -r "$1/in/." "$T/w/"
-        chmod -R u+w "$T/w"
-        tree "$T/w" >"$T/before"
-        eval "set -- $(args "$1")"
-        cd "$T/w" || exit 5
-        run partgen "$@"
-        cd "$TOP" || exit 5
-}
 
 expect_same() { # expect_same NAME FOLDER
         local f bad=
@@ -82,7 +70,7 @@ kind_case() { # kind_case NAME FOLDER SED: the same table as from the text that 
 
 one() { # one FOLDER KIND
         local name=${1##*/} rule
-        in_case "$1"
+        in_case partgen "$1"
         rule=$(grep "^$name |" <<<"$kinder")
         if [ -n "$rule" ]; then
                 kind_case "$name" "$1" "$(sed 's/^[^|]*| *\([^|]*[^| ]\) *|.*/\1/' <<<"$rule")"

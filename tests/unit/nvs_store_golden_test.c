@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/hex.h"
 #include "fmt/flash_ram.h"
+#include "fmt/nvs_read.h"
 #include "fmt/nvs_store.h"
 #include "host/file.h"
 #include "host/json.h"
@@ -108,34 +109,6 @@ static const char *text(const cJSON *o, const char *name)
         return t && t->valuestring ? t->valuestring : "";
 }
 
-static const char *type_name(enum nvs_type t)
-{
-        switch (t) {
-        case NVS_U8:
-                return "u8";
-        case NVS_I8:
-                return "i8";
-        case NVS_U16:
-                return "u16";
-        case NVS_I16:
-                return "i16";
-        case NVS_U32:
-                return "u32";
-        case NVS_I32:
-                return "i32";
-        case NVS_U64:
-                return "u64";
-        case NVS_I64:
-                return "i64";
-        case NVS_STR:
-                return "str";
-        case NVS_BLOB:
-                return "blob";
-        default:
-                return "?";
-        }
-}
-
 static void check_value(struct bench *b, const struct nvs_store_entry *e, const cJSON *want)
 {
         const int ns = nvs_store_open(&b->store, e->ns, false);
@@ -192,7 +165,7 @@ static void check_view(struct bench *b, const struct golden *g, const cJSON *wan
                 assert_string_equal(e.ns, text(row, "ns"));
                 if (!cJSON_GetObjectItem(row, "error"))
                         assert_string_equal(e.key, text(row, "key"));
-                assert_string_equal(type_name(e.type), text(row, "type"));
+                assert_string_equal(nvs_type_name(e.type), text(row, "type"));
                 check_value(b, &e, row);
                 row = row->next;
         }
