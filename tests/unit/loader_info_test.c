@@ -46,6 +46,8 @@ struct rom {
         const char *boot_log; /* printed at a reset */
         unsigned resets, runs;
         bool dtr, rts;
+        char moves[64]; /* of the lines: D and R alone, B both, - none */
+        size_t moved;
         uint8_t mem[4 * FLASH_SECTOR];
         struct flash flash;
         struct romldr_server server;
@@ -125,6 +127,8 @@ static int on_lines(struct link *l, bool dtr, bool rts)
         }
         r->dtr = dtr;
         r->rts = rts;
+        if (r->moved + 1 < sizeof r->moves)
+                r->moves[r->moved++] = dtr ? rts ? 'B' : 'D' : rts ? 'R' : '-';
         return 0;
 }
 
@@ -522,6 +526,32 @@ static void test_ways_out(void **state)
         free(r);
 }
 
+/* EN low, then the boot pin low while EN rises; other boards want the lines one after the other. */
+static void test_sequences(void **state)
+{
+        static const struct {
+                struct loader_config cfg;
+                const char *moves;
+        } rows[] = {
+                { { .attempts = 1 }, "-BRD-" },
+                { { .attempts = 3 }, "-BRD--BRD--RBD-" },
+                { { .attempts = 1, .before = LOADER_USB_RESET }, "-DBR-" },
+                { { .attempts = 2, .before = LOADER_NO_RESET }, "" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+                struct rom *r = rom_new("esp32c3");
+                struct loader *l;
+
+                r->mute = true;
+                r->boot_log = "\r\n";
+                assert_int_equal(rom_open(r, &rows[i].cfg, &l, NULL), -E_TIMEOUT);
+                assert_string_equal(r->moves, rows[i].moves);
+                rom_end(r);
+        }
+}
+
 /* Nothing answers: what the chip printed at the reset says what to do. */
 static void test_no_answer(void **state)
 {
@@ -562,7 +592,8 @@ int main(void)
                 cmocka_unit_test(test_8266),           cmocka_unit_test(test_crystal),
                 cmocka_unit_test(test_noise),          cmocka_unit_test(test_secure_download),
                 cmocka_unit_test(test_security_esp32), cmocka_unit_test(test_watchdogs),
-                cmocka_unit_test(test_ways_out),       cmocka_unit_test(test_no_answer),
+                cmocka_unit_test(test_ways_out),       cmocka_unit_test(test_sequences),
+                cmocka_unit_test(test_no_answer),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
