@@ -90,12 +90,23 @@ static unsigned wait_ms(void)
         return opts.wait_s > 0 ? (unsigned)opts.wait_s * 1000 : 0;
 }
 
+static int way_lost(void *ctx, unsigned tries, struct diag *d)
+{
+        const struct way *w = ctx;
+
+        (void)tries;
+        return w->softap ? softap_rejoin(w->softap, d) : 0;
+}
+
 static int open_http(const struct unit *u, const char *interface, struct way *w, struct diag *d)
 {
         const struct prov_http_config cfg = { .host = text(u, COL_HOST,
                                                            opts.host ? opts.host : SOFTAP_HOST),
                                               .interface = *interface ? interface : NULL,
-                                              .timeout_ms = wait_ms() };
+                                              .timeout_ms = wait_ms(),
+                                              .joined = w->softap != NULL,
+                                              .lost = way_lost,
+                                              .lost_ctx = w };
 
         return prov_http_open(&cfg, &w->link, d);
 }

@@ -150,13 +150,29 @@ static const char *host_of_device(void)
         return !opts.join && is_address(opts.service) ? opts.service : SOFTAP_HOST;
 }
 
+/* The device that was there is not reached any more, as when its radio follows the network's
+ * channel. */
+static int way_lost(void *ctx, unsigned tries, struct diag *d)
+{
+        const struct device *dev = ctx;
+
+        if (tries == 1 && !opts.quiet)
+                tool_error(dev->softap ? "the link to the device is lost; joining %s again"
+                                       : "the link to the device is lost; looking for it at %s",
+                           dev->softap ? opts.service : host_of_device());
+        return dev->softap ? softap_rejoin(dev->softap, d) : 0;
+}
+
 static int http_link(struct device *dev, struct diag *d)
 {
         const struct prov_http_config cfg = { .host = host_of_device(),
                                               .interface = dev->softap
                                                                    ? softap_interface(dev->softap)
                                                                    : opts.interface,
-                                              .timeout_ms = wait_ms() };
+                                              .timeout_ms = wait_ms(),
+                                              .joined = dev->softap != NULL,
+                                              .lost = way_lost,
+                                              .lost_ctx = dev };
 
         if (opts.verbose)
                 tool_error("device at %s", cfg.host);

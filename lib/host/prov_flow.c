@@ -18,6 +18,9 @@
 #define FIRST_POLL_MS 1100u
 #define POLL_MS       500u
 #define SCAN_POLL_MS  300u
+/* A device that was there may be gone for so long; how often it is looked for. */
+#define LOST_MS      30000u
+#define LOST_POLL_MS 300u
 
 static uint64_t now_ms(void)
 {
@@ -97,11 +100,11 @@ int prov_info_get(struct prov_link *link, struct prov_info *info, struct diag *d
 
 /* --- session --- */
 
-static int handshake(struct prov_session *s, bool stock_x, struct diag *d)
+static int handshake(struct prov_session *s, struct diag *d)
 {
         struct prov_client_config cfg = { .security = s->security,
                                           .patch0 = s->info.patch == 0,
-                                          .stock_x = stock_x };
+                                          .stock_x = s->stock_x };
         uint8_t q[PROV_MESSAGE_MAX], r[PROV_MESSAGE_MAX];
         const char *username = NULL;
         unsigned step = 0;
@@ -147,16 +150,12 @@ static int handshake(struct prov_session *s, bool stock_x, struct diag *d)
         return 0;
 }
 
-int prov_session_open(struct prov_session *s, struct prov_link *link, int security, bool insecure,
-                      const struct prov_secrets *secrets, struct diag *d)
+static int greet(struct prov_session *s, int security, bool insecure, struct diag *d)
 {
         struct diag first = { 0 };
         int rc;
 
-        memset(s, 0, sizeof *s);
-        s->link = link;
-        s->secrets = *secrets;
-        if ((rc = prov_info_get(link, &s->info, d)) < 0)
+        if ((rc = prov_info_get(s->link, &s->info, d)) < 0)
                 return rc;
         s->security = security >= 0 ? security : s->info.security;
         if (s->info.security_told && s->security != s->info.security)
@@ -167,18 +166,50 @@ int prov_session_open(struct prov_session *s, struct prov_link *link, int securi
                                 "the device wants security 0: the Wi-Fi passphrase would go out in "
                                 "clear text; "
                                 "--insecure allows that");
-        rc = handshake(s, false, &first);
+        rc = handshake(s, &first);
         if (rc == -E_VERIFY && s->sec.stock_differs) {
                 /*
                  * Espressif's tool drops a leading zero byte when it makes a verifier (1 password
                  * in 128): such a device knows the password under another x.
                  */
                 prov_client_free(&s->sec);
-                if (link->ops->restart(link, NULL) == 0 && handshake(s, true, NULL) == 0)
+                s->stock_x = true;
+                if (s->link->ops->restart(s->link, NULL) == 0 && handshake(s, NULL) == 0)
                         return 0;
+                s->stock_x = false;
         }
         if (rc < 0 && d && !d->code)
                 *d = first;
+        return rc;
+}
+
+/* Whether to ask again: the link is lost, but the device was there a moment ago. */
+static bool may_return(const struct prov_session *s, long rc, uint64_t end)
+{
+        return rc == -E_LINK && s->link->patient && now_ms() < end;
+}
+
+int prov_session_open(struct prov_session *s, struct prov_link *link, int security, bool insecure,
+                      const struct prov_secrets *secrets, struct diag *d)
+{
+        const uint64_t end = now_ms() + LOST_MS;
+        struct diag why = { 0 };
+        int rc;
+
+        memset(s, 0, sizeof *s);
+        s->link = link;
+        s->secrets = *secrets;
+        rc = greet(s, security, insecure, &why);
+        while (may_return(s, rc, end)) {
+                sleep_ms(LOST_POLL_MS);
+                why = (struct diag){ 0 };
+                prov_client_free(&s->sec);
+                rc = link->ops->restart(link, &why);
+                if (rc == 0)
+                        rc = greet(s, security, insecure, &why);
+        }
+        if (rc < 0 && d && !d->code)
+                *d = why;
         return rc;
 }
 
@@ -188,6 +219,7 @@ void prov_session_free(struct prov_session *s)
         wipe(s, sizeof *s);
 }
 
+/* in and out may be the same: out is written on success only. */
 static long sealed_request(struct prov_session *s, const char *endpoint, const uint8_t *in,
                            size_t n, uint8_t *out, size_t cap, struct diag *d)
 {
@@ -199,29 +231,54 @@ static long sealed_request(struct prov_session *s, const char *endpoint, const u
         len = s->link->ops->request(s->link, endpoint, q, (size_t)len, r, sizeof r, d);
         if (len <= 0)
                 return len;
-        len = prov_open(&s->sec.cipher, r, (size_t)len, out, cap);
+        len = prov_open(&s->sec.cipher, r, (size_t)len, q, sizeof q < cap ? sizeof q : cap);
         if (len < 0)
                 return diag_set(d, len == -E_VERIFY ? E_PROTO : (int)-len,
                                 "the device's answer is not from this session");
+        memcpy(out, q, (size_t)len);
+        wipe(q, sizeof q);
         return len;
+}
+
+static int renew(struct prov_session *s, struct diag *d)
+{
+        const int rc = s->link->ops->restart(s->link, d);
+
+        prov_client_free(&s->sec);
+        s->up = false;
+        return rc < 0 ? rc : handshake(s, d);
 }
 
 long prov_session_request(struct prov_session *s, const char *endpoint, const uint8_t *in, size_t n,
                           uint8_t *out, size_t cap, struct diag *d)
 {
-        struct diag first = { 0 };
-        long len = sealed_request(s, endpoint, in, n, out, cap, &first);
+        const uint64_t end = s->until ? s->until : now_ms() + LOST_MS;
+        struct diag why = { 0 };
+        long len = sealed_request(s, endpoint, in, n, out, cap, &why);
 
+        /* another client took the session, or the counter is used up: once more from the start */
         if (len == -E_REFUSED || len == -E_PROTO || len == -E_STATE) {
-                /* another client took the session, or the counter is used up: once more from the
-                 * start */
-                prov_client_free(&s->sec);
-                s->up = false;
-                if (s->link->ops->restart(s->link, NULL) == 0 && handshake(s, false, NULL) == 0)
-                        return sealed_request(s, endpoint, in, n, out, cap, d);
+                struct diag anew = { 0 };
+                const int rc = renew(s, &anew);
+
+                if (rc == 0 || rc == -E_LINK)
+                        why = anew;
+                if (rc == 0)
+                        len = sealed_request(s, endpoint, in, n, out, cap, &why);
+                else if (rc == -E_LINK)
+                        len = rc;
+        }
+        while (may_return(s, len, end)) {
+                s->losses++;
+                why = (struct diag){ 0 };
+                len = renew(s, &why);
+                if (len == 0)
+                        len = sealed_request(s, endpoint, in, n, out, cap, &why);
+                if (len == -E_LINK)
+                        sleep_ms(LOST_POLL_MS);
         }
         if (len < 0 && d && !d->code)
-                *d = first;
+                *d = why;
         return len;
 }
 
@@ -321,27 +378,18 @@ int prov_state_get(struct prov_session *s, struct prov_wifi_state *state, struct
         return 0;
 }
 
-int prov_join(struct prov_session *s, const struct prov_credentials *c,
-              const struct prov_join_options *o, struct prov_wifi_state *state, struct diag *d)
+/* Was it refused only because it is done, by a first request whose answer got lost? */
+static bool refused(const struct prov_session *s, uint32_t status, unsigned losses_before)
 {
-        const uint64_t deadline = now_ms() + (o->timeout_ms ? o->timeout_ms : JOIN_MS_DEFAULT);
-        struct prov_config_msg m = { .op = PROV_CONFIG_SET, .set = *c };
+        return status && s->losses == losses_before;
+}
+
+static int await_result(struct prov_session *s, const struct prov_join_options *o,
+                        struct prov_wifi_state *state, struct diag *d)
+{
         unsigned wait = FIRST_POLL_MS;
         int rc;
 
-        if ((rc = config_exchange(s, &m, d)) < 0)
-                return rc;
-        if (m.status)
-                return diag_set(d, E_REFUSED, "the device does not take the credentials: %s",
-                                prov_status_text(m.status));
-        m = (struct prov_config_msg){ .op = PROV_CONFIG_APPLY };
-        if ((rc = config_exchange(s, &m, d)) < 0)
-                return rc;
-        if (m.status)
-                return diag_set(d, E_REFUSED,
-                                "the device does not apply the credentials: %s; `provcli reset` "
-                                "brings it back",
-                                prov_status_text(m.status));
         for (;;) {
                 sleep_ms(wait);
                 if ((rc = prov_state_get(s, state, d)) < 0)
@@ -355,15 +403,59 @@ int prov_join(struct prov_session *s, const struct prov_credentials *c,
                                         state->has_reason && state->reason == PROV_FAIL_NOT_FOUND
                                                 ? "the device does not find the network"
                                                 : "the network does not accept the passphrase");
-                if (now_ms() > deadline)
+                if (now_ms() > s->until)
                         return diag_set(d, E_TIMEOUT, "the device is still connecting");
                 wait = POLL_MS;
         }
 }
 
+static int set_and_apply(struct prov_session *s, const struct prov_credentials *c, struct diag *d)
+{
+        struct prov_config_msg m = { .op = PROV_CONFIG_SET, .set = *c };
+        unsigned losses;
+        int rc;
+
+        if ((rc = config_exchange(s, &m, d)) < 0)
+                return rc;
+        if (m.status)
+                return diag_set(d, E_REFUSED, "the device does not take the credentials: %s",
+                                prov_status_text(m.status));
+        losses = s->losses;
+        m = (struct prov_config_msg){ .op = PROV_CONFIG_APPLY };
+        if ((rc = config_exchange(s, &m, d)) < 0)
+                return rc;
+        if (refused(s, m.status, losses))
+                return diag_set(d, E_REFUSED,
+                                "the device does not apply the credentials: %s; `provcli reset` "
+                                "brings it back",
+                                prov_status_text(m.status));
+        return 0;
+}
+
+int prov_join(struct prov_session *s, const struct prov_credentials *c,
+              const struct prov_join_options *o, struct prov_wifi_state *state, struct diag *d)
+{
+        struct diag why = { 0 };
+        int rc;
+
+        s->until = now_ms() + (o->timeout_ms ? o->timeout_ms : JOIN_MS_DEFAULT);
+        rc = set_and_apply(s, c, d);
+        if (rc == 0) {
+                rc = await_result(s, o, state, &why);
+                if (rc == -E_LINK && s->losses)
+                        diag_set(d, E_LINK, "%s; it has the credentials, and may have joined",
+                                 diag_text(&why));
+                else if (rc < 0 && d && !d->code)
+                        *d = why;
+        }
+        s->until = 0;
+        return rc;
+}
+
 int prov_ctrl(struct prov_session *s, enum prov_ctrl_op op, struct diag *d)
 {
         struct prov_ctrl_msg m = { .op = (uint32_t)op };
+        const unsigned losses = s->losses;
         uint8_t b[64];
         long n = prov_ctrl_encode(&m, b, sizeof b);
 
@@ -374,7 +466,7 @@ int prov_ctrl(struct prov_session *s, enum prov_ctrl_op op, struct diag *d)
                 return (int)n;
         if (prov_ctrl_decode(&m, b, (size_t)n) < 0 || m.op != (uint32_t)op + 1)
                 return diag_set(d, E_PROTO, "the device's answer is not understood");
-        if (m.status)
+        if (refused(s, m.status, losses))
                 return diag_set(d, E_REFUSED, "%s",
                                 op == PROV_CTRL_RESET
                                         ? "the device refuses: only a failed attempt can be reset"

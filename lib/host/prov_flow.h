@@ -37,7 +37,10 @@ struct prov_session {
         struct prov_secrets secrets;
         struct prov_client_sec sec;
         int security;
+        bool stock_x; /* the variant of security 2's x that the device knows */
         bool up;
+        uint64_t until;  /* a lost device is looked for up to then, monotonic ms; 0: LOST_MS */
+        unsigned losses; /* how often the link was lost, and a new session tried */
 };
 
 /* Ask for proto-ver and understand it. */
@@ -54,7 +57,11 @@ int prov_session_open(struct prov_session *s, struct prov_link *link, int securi
                       const struct prov_secrets *secrets, struct diag *d);
 void prov_session_free(struct prov_session *s);
 
-/* A sealed request; a session that got lost is opened once more and the request repeated. */
+/*
+ * A sealed request; a session that got lost is opened once more and the request repeated. So it is,
+ * for 30 s, if the link is lost on a device that was there (prov_link.h: patient): the device may
+ * then have done what the first request asked for.
+ */
 long prov_session_request(struct prov_session *s, const char *endpoint, const uint8_t *in, size_t n,
                           uint8_t *out, size_t cap, struct diag *d);
 
@@ -80,6 +87,8 @@ struct prov_join_options {
 /*
  * Send credentials, apply, wait for the result. 0: connected (state says where). -E_VERIFY: failed
  * for the reason in state->reason. -E_REFUSED: the device took or applied them not. -E_TIMEOUT.
+ * A SoftAP that vanishes meanwhile (its radio follows the network that the device joins) is waited
+ * for; -E_LINK: it was gone to the end.
  */
 int prov_join(struct prov_session *s, const struct prov_credentials *c,
               const struct prov_join_options *o, struct prov_wifi_state *state, struct diag *d);

@@ -1,8 +1,13 @@
 /* Provisioning over HTTP: POST /ENDPOINT, the session in a cookie (ESP-IDF v5.5 protocomm_httpd.c).
  */
 #include <curl/curl.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/err.h"
@@ -12,6 +17,9 @@
 
 #define TIMEOUT_MS_DEFAULT 20000u
 #define CONNECT_MS         5000L
+/* What is sent and not acknowledged for so long is lost; a device that scans is deaf for up to 4 s.
+ */
+#define UNHEARD_MS 8000u
 
 struct http_link {
         struct prov_link base;
@@ -20,7 +28,12 @@ struct http_link {
         char *host;
         char *interface;
         unsigned timeout_ms;
-        uint8_t *out; /* of the request under way */
+        int (*lost)(void *ctx, unsigned tries, struct diag *d);
+        void *lost_ctx;
+        bool joined;
+        bool dialing;      /* the request under way has made a connection of its own */
+        unsigned failures; /* -E_LINK since the last answer */
+        uint8_t *out;      /* of the request under way */
         size_t cap, len;
         bool overflow;
 };
@@ -37,6 +50,17 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
         memcpy(l->out + l->len, data, n);
         l->len += n;
         return n;
+}
+
+static int on_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
+{
+        const unsigned ms = UNHEARD_MS;
+        struct http_link *l = ctx;
+
+        (void)purpose;
+        l->dialing = true;
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+        return CURL_SOCKOPT_OK;
 }
 
 static int setup(struct http_link *l)
@@ -57,6 +81,8 @@ static int setup(struct http_link *l)
         curl_easy_setopt(l->curl, CURLOPT_HTTPHEADER, l->headers);
         curl_easy_setopt(l->curl, CURLOPT_TIMEOUT_MS, (long)l->timeout_ms);
         curl_easy_setopt(l->curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
+        curl_easy_setopt(l->curl, CURLOPT_SOCKOPTFUNCTION, on_socket);
+        curl_easy_setopt(l->curl, CURLOPT_SOCKOPTDATA, l);
         if (l->interface) {
                 snprintf(binding, sizeof binding, "if!%s", l->interface);
                 curl_easy_setopt(l->curl, CURLOPT_INTERFACE, binding);
@@ -64,8 +90,45 @@ static int setup(struct http_link *l)
         return 0;
 }
 
+/* Did the request fail before it had a connection? */
+static bool never_connected(const struct http_link *l)
+{
+        curl_off_t us = 0;
+
+        curl_easy_getinfo(l->curl, CURLINFO_PRETRANSFER_TIME_T, &us);
+        return l->dialing && us == 0;
+}
+
+static long os_error(const struct http_link *l)
+{
+        long e = 0;
+
+        curl_easy_getinfo(l->curl, CURLINFO_OS_ERRNO, &e);
+        return e;
+}
+
+/* Is it the way to the device that failed, and not the device that says no? */
+static bool way_is_lost(const struct http_link *l, CURLcode rc)
+{
+        const long e = os_error(l);
+
+        if (rc == CURLE_OPERATION_TIMEDOUT)
+                return never_connected(l);
+        return (rc == CURLE_RECV_ERROR || rc == CURLE_SEND_ERROR) &&
+               (e == ETIMEDOUT || e == EHOSTUNREACH || e == ENETUNREACH || e == ENETDOWN);
+}
+
+static int unreachable(const struct http_link *l, CURLcode rc, struct diag *d)
+{
+        return diag_set(d, E_LINK,
+                        "%s: cannot be reached (%s); is this computer in the device's network?",
+                        l->host, curl_easy_strerror(rc));
+}
+
 static int failure(const struct http_link *l, CURLcode rc, struct diag *d)
 {
+        if (way_is_lost(l, rc))
+                return unreachable(l, rc, d);
         switch (rc) {
         case CURLE_OPERATION_TIMEDOUT:
                 return diag_set(d, E_TIMEOUT, "%s: no answer in %u s", l->host,
@@ -87,11 +150,45 @@ static int failure(const struct http_link *l, CURLcode rc, struct diag *d)
                                         l->host, l->cap);
                 /* fall through */
         default:
-                return diag_set(
-                        d, E_LINK,
-                        "%s: cannot be reached (%s); is this computer in the device's network?",
-                        l->host, curl_easy_strerror(rc));
+                return unreachable(l, rc, d);
         }
+}
+
+static bool may_bind(const char *interface)
+{
+        const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        bool may;
+
+        if (fd < 0)
+                return false;
+        may = setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface,
+                         (socklen_t)strlen(interface)) == 0 ||
+              errno != EPERM;
+        close(fd);
+        return may;
+}
+
+/*
+ * What time does not heal: a device that is there and does not listen (if this computer was brought
+ * into its network, it may just be starting again), an interface that is not ours to use.
+ */
+static bool stays(const struct http_link *l, CURLcode rc)
+{
+        if (rc == CURLE_INTERFACE_FAILED)
+                return !may_bind(l->interface);
+        return os_error(l) == ECONNREFUSED && !l->joined;
+}
+
+static int failed(struct http_link *l, CURLcode rc, struct diag *d)
+{
+        const int e = failure(l, rc, d);
+
+        if (e != -E_LINK)
+                return e;
+        l->failures++;
+        if (stays(l, rc))
+                l->base.patient = false;
+        return e;
 }
 
 static long http_request(struct prov_link *base, const char *endpoint, const uint8_t *in, size_t n,
@@ -112,10 +209,13 @@ static long http_request(struct prov_link *base, const char *endpoint, const uin
         curl_easy_setopt(l->curl, CURLOPT_POSTFIELDSIZE, (long)n);
         curl_easy_setopt(l->curl, CURLOPT_POSTFIELDS, in);
         base->requests++;
+        l->dialing = false;
         rc = curl_easy_perform(l->curl);
         curl_easy_setopt(l->curl, CURLOPT_POSTFIELDS, NULL);
         if (rc != CURLE_OK)
-                return failure(l, rc, d);
+                return failed(l, rc, d);
+        l->failures = 0;
+        base->patient = true;
         curl_easy_getinfo(l->curl, CURLINFO_RESPONSE_CODE, &status);
         if (status == 404)
                 return diag_set(d, E_NOTFOUND, "%s: the device has no endpoint %s", l->host,
@@ -130,9 +230,14 @@ static long http_request(struct prov_link *base, const char *endpoint, const uin
 
 static int http_restart(struct prov_link *base, struct diag *d)
 {
-        if (setup((struct http_link *)base) < 0)
-                return diag_set(d, E_NOMEM, "out of memory");
-        return 0;
+        struct http_link *l = (struct http_link *)base;
+        int rc = 0;
+
+        if (l->failures && l->lost)
+                rc = l->lost(l->lost_ctx, l->failures, d);
+        if (rc == 0 && setup(l) < 0)
+                rc = diag_set(d, E_NOMEM, "out of memory");
+        return rc;
 }
 
 static void http_close(struct prov_link *base)
@@ -158,6 +263,9 @@ int prov_http_open(const struct prov_http_config *cfg, struct prov_link **out, s
                 return diag_set(d, E_NOMEM, "out of memory");
         l->base.ops = &http_ops;
         l->timeout_ms = cfg->timeout_ms ? cfg->timeout_ms : TIMEOUT_MS_DEFAULT;
+        l->base.patient = l->joined = cfg->joined;
+        l->lost = cfg->lost;
+        l->lost_ctx = cfg->lost_ctx;
         l->host = strdup(cfg->host);
         l->interface = cfg->interface ? strdup(cfg->interface) : NULL;
         l->headers = curl_slist_append(NULL, "Content-Type: application/x-www-form-urlencoded");

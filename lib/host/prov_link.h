@@ -20,7 +20,10 @@ struct prov_link_ops {
          */
         long (*request)(struct prov_link *l, const char *endpoint, const uint8_t *in, size_t n,
                         uint8_t *out, size_t cap, struct diag *d);
-        /* Begin anew with the device: forget cookies, reconnect. */
+        /*
+         * Begin anew with the device: forget cookies, reconnect; after -E_LINK also try to bring
+         * the way to it back. 0 or as request(): -E_LINK is worth another try while `patient`.
+         */
         int (*restart)(struct prov_link *l, struct diag *d);
         void (*close)(struct prov_link *l);
 };
@@ -29,6 +32,7 @@ struct prov_link_ops {
 struct prov_link {
         const struct prov_link_ops *ops;
         unsigned requests; /* sent so far */
+        bool patient;      /* the device was there a moment ago: after -E_LINK it may come back */
 };
 
 struct prov_http_config {
@@ -36,6 +40,14 @@ struct prov_http_config {
         const char *
                 interface; /* bind to this network interface (SO_BINDTODEVICE); NULL: any; copied */
         unsigned timeout_ms; /* of one request; 0: 20 s (a scan of all channels takes some) */
+        bool joined;         /* this computer was brought into the device's network: it is there */
+        /*
+         * The device that was there cannot be reached, for the tries'th time since its last answer,
+         * and is going to be asked again: bring the way to it back, say so. 0 or -E_XXX (-E_LINK:
+         * not yet). NULL: nothing can be done. lost_ctx is borrowed for the link's life.
+         */
+        int (*lost)(void *lost_ctx, unsigned tries, struct diag *d);
+        void *lost_ctx;
 };
 
 /* The HTTP transport (SoftAP and others). *out is returned: close with prov_link_close. */

@@ -23,16 +23,19 @@
 
 #define JOIN_MS_DEFAULT 45000u /* NetworkManager takes 25 s to say that a key is wrong */
 #define ADDRESS_MS      15000u
+#define REJOIN_MS       10000u
 #define LOOK_MS         100
 
 struct softap {
         pid_t child;
-        int to; /* the child's end gets a byte: leave */
+        int to; /* what the child shall do: a byte, REJOIN or LEAVE */
         char interface[IF_NAMESIZE];
         const struct softap_way *way;
 };
 
-/* What the child says, twice: how joining and how leaving went. */
+enum { REJOIN = 'r', LEAVE = 'l' };
+
+/* What the child says: how joining went, and after each byte how that went. */
 struct report_of_child {
         int code;
         char text[256];
@@ -124,9 +127,9 @@ static bool has_address(const struct softap_config *cfg)
         return found;
 }
 
-static int wait_address(const struct softap_config *cfg, struct diag *d)
+static int wait_address(const struct softap_config *cfg, unsigned ms, struct diag *d)
 {
-        const uint64_t end = softap_now() + ADDRESS_MS;
+        const uint64_t end = softap_now() + ms;
 
         while (!has_address(cfg)) {
                 if (softap_now() >= end)
@@ -148,13 +151,30 @@ static void tell(int fd, int code, const struct diag *d)
         (void)!send(fd, &r, sizeof r, MSG_NOSIGNAL);
 }
 
-/* Until the parent says so, or is no more. */
-static void wait_parent(int fd, int parent)
+/*
+ * What the parent wants; LEAVE also when it is no more. The byte has to be read: a socket that is
+ * closed on unread bytes makes the other end forget what was sent to it.
+ */
+static char wait_parent(int fd, int parent)
 {
         struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = parent, .events = POLLIN } };
+        char want = LEAVE;
 
         while (poll(p, parent < 0 ? 1 : 2, -1) < 0 && errno == EINTR)
                 ;
+        return p[0].revents & POLLIN && recv(fd, &want, 1, MSG_DONTWAIT) == 1 ? want : LEAVE;
+}
+
+static void rejoin(const struct softap_way *way, struct softap_job *j, int fd)
+{
+        struct diag d = { 0 };
+        int rc;
+
+        j->deadline = softap_now() + REJOIN_MS;
+        rc = way->rejoin(j, &d);
+        if (rc == 0)
+                rc = wait_address(j->cfg, REJOIN_MS, &d);
+        tell(fd, rc, &d);
 }
 
 static void live(const struct softap_way *way, const struct softap_config *cfg, int fd, int parent)
@@ -172,17 +192,18 @@ static void live(const struct softap_way *way, const struct softap_config *cfg, 
         signal(SIGHUP, SIG_IGN);
         signal(SIGPIPE, SIG_IGN);
         rc = way->join(&j, &d);
-        if (cfg->key_len) /* this process's copy */
-                wipe((void *)(uintptr_t)cfg->key, cfg->key_len);
         if (rc == 0)
-                rc = wait_address(cfg, &d);
+                rc = wait_address(cfg, ADDRESS_MS, &d);
         if (rc == 0) {
                 tell(fd, 0, NULL);
-                wait_parent(fd, parent);
+                while (wait_parent(fd, parent) == REJOIN)
+                        rejoin(way, &j, fd);
                 rc = way->leave(&j, &d);
         } else {
                 (void)way->leave(&j, NULL);
         }
+        if (cfg->key_len) /* this process's copy */
+                wipe((void *)(uintptr_t)cfg->key, cfg->key_len);
         tell(fd, rc, &d);
 }
 
@@ -286,14 +307,28 @@ const char *softap_via(const struct softap *s)
         return s->way->name;
 }
 
+static int want(struct softap *s, char what, struct diag *d)
+{
+        (void)!send(s->to, &what, 1, MSG_NOSIGNAL);
+        return hear(s, d);
+}
+
+int softap_rejoin(struct softap *s, struct diag *d)
+{
+        const int rc = want(s, REJOIN, d);
+
+        if (rc == -E_TIMEOUT && d)
+                d->code = E_LINK;
+        return rc == -E_TIMEOUT ? -E_LINK : rc;
+}
+
 int softap_leave(struct softap *s, struct diag *d)
 {
         int rc;
 
         if (!s)
                 return 0;
-        (void)!send(s->to, "", 1, MSG_NOSIGNAL);
-        rc = hear(s, d);
+        rc = want(s, LEAVE, d);
         end(s);
         return rc;
 }

@@ -37,6 +37,13 @@ struct softap;
  */
 int softap_join(const struct softap_config *cfg, struct softap **out, struct diag *d);
 
+/*
+ * Back into the SoftAP if it was lost: a look, and up to ten seconds each for it and for an
+ * address. 0: joined, as far as this computer knows. -E_LINK: it is not in the air (yet), or there
+ * is no address; -E_IO.
+ */
+int softap_rejoin(struct softap *s, struct diag *d);
+
 const char *softap_interface(const struct softap *s); /* borrowed */
 const char *softap_via(const struct softap *s);       /* "nm" or "wpa" */
 

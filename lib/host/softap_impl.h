@@ -9,8 +9,8 @@
 #define SOFTAP_NETWORKS_MAX 64u
 
 struct softap_job {
-        const struct softap_config *cfg; /* interface is set; key only until it has joined */
-        uint64_t deadline;               /* of joining, milliseconds of the monotonic clock */
+        const struct softap_config *cfg; /* interface is set */
+        uint64_t deadline;               /* of (re)joining, milliseconds of the monotonic clock */
         /* what was before */
         struct wpa_ctrl *wpa;
         int added;                        /* the network's number there; -1: none */
@@ -25,6 +25,8 @@ struct softap_way {
         /* Does this daemon have the interface? */
         bool (*serves)(const char *interface);
         int (*join)(struct softap_job *j, struct diag *d);
+        /* Join again by the deadline, if it is not joined any more. */
+        int (*rejoin)(struct softap_job *j, struct diag *d);
         int (*leave)(struct softap_job *j, struct diag *d); /* also after a failed join */
 };
 extern const struct softap_way softap_nm, softap_wpa;

@@ -110,13 +110,30 @@ static int key_file(const struct softap_config *cfg)
         return -1;
 }
 
+/* The connection j->name is made up, by the deadline. */
+static int up(struct softap_job *j, struct diag *d)
+{
+        const bool open = j->cfg->key_len == 0;
+        char out[1024], seconds[16];
+        int key = -1;
+        int rc;
+
+        if (!open && (key = key_file(j->cfg)) < 0)
+                return diag_set(d, E_IO, "no file in memory: %s", strerror(errno));
+        strf(seconds, sizeof seconds, "%u", (unsigned)((j->deadline - softap_now()) / 1000 + 1));
+        rc = nmcli(out, sizeof out, key,
+                   (const char *const[]){ "--wait", seconds, "connection", "up", "id", j->name,
+                                          open ? NULL : "passwd-file", "/dev/fd/3", NULL });
+        if (key >= 0)
+                close(key);
+        return rc == 0 ? 0 : failed(out, j->cfg->ssid, d);
+}
+
 static int nm_join(struct softap_job *j, struct diag *d)
 {
         const struct softap_config *cfg = j->cfg;
         const bool open = cfg->key_len == 0;
-        char out[1024], seconds[16];
-        int key = -1;
-        int rc;
+        char out[1024];
 
         if (nmcli(out, sizeof out, -1,
                   (const char *const[]){ "-g", "GENERAL.CON-UUID", "device", "show", cfg->interface,
@@ -151,15 +168,20 @@ static int nm_join(struct softap_job *j, struct diag *d)
                                          NULL }) != 0)
                 return failed(out, cfg->ssid, d);
         j->added = 0;
-        if (!open && (key = key_file(cfg)) < 0)
-                return diag_set(d, E_IO, "no file in memory: %s", strerror(errno));
-        strf(seconds, sizeof seconds, "%u", (unsigned)((j->deadline - softap_now()) / 1000 + 1));
-        rc = nmcli(out, sizeof out, key,
-                   (const char *const[]){ "--wait", seconds, "connection", "up", "id", j->name,
-                                          open ? NULL : "passwd-file", "/dev/fd/3", NULL });
-        if (key >= 0)
-                close(key);
-        return rc == 0 ? 0 : failed(out, cfg->ssid, d);
+        return up(j, d);
+}
+
+/* NetworkManager gives a network up that has vanished, and may be in another one by now. */
+static int nm_rejoin(struct softap_job *j, struct diag *d)
+{
+        char out[256];
+
+        if (nmcli(out, sizeof out, -1,
+                  (const char *const[]){ "-g", "GENERAL.STATE", "connection", "show", "id", j->name,
+                                         NULL }) == 0 &&
+            !strcmp(out, "activated"))
+                return 0;
+        return up(j, d) < 0 ? -E_LINK : 0;
 }
 
 static int nm_leave(struct softap_job *j, struct diag *d)
@@ -179,4 +201,4 @@ static int nm_leave(struct softap_job *j, struct diag *d)
         return 0;
 }
 
-const struct softap_way softap_nm = { "nm", nm_serves, nm_join, nm_leave };
+const struct softap_way softap_nm = { "nm", nm_serves, nm_join, nm_rejoin, nm_leave };

@@ -140,16 +140,44 @@ static int wpa_join(struct softap_job *j, struct diag *d)
         }
 }
 
-static int wpa_leave(struct softap_job *j, struct diag *d)
+/* What was said so far is no news of what comes. */
+static void forget_events(struct softap_job *j)
 {
         char text[WPA_CTRL_ANSWER_MAX];
+
+        while (wpa_ctrl_fd(j->wpa) >= 0 && wpa_ctrl_event(j->wpa, text, sizeof text) > 0)
+                ;
+}
+
+static bool still_joined(struct softap_job *j)
+{
+        char text[WPA_CTRL_ANSWER_MAX], state[32], id[16];
+
+        return wpa_ctrl_ask(j->wpa, text, sizeof text, "STATUS") >= 0 &&
+               wpa_value(text, "wpa_state", state, sizeof state) > 0 &&
+               !strcmp(state, "COMPLETED") && wpa_value(text, "id", id, sizeof id) > 0 &&
+               atoi(id) == j->added;
+}
+
+/* wpa_supplicant looks for it by itself, but rests longer and longer between two scans. */
+static int wpa_rejoin(struct softap_job *j, struct diag *d)
+{
+        forget_events(j);
+        if (still_joined(j))
+                return 0;
+        if (wpa_ctrl_do(j->wpa, "SELECT_NETWORK %d", j->added) == 0 &&
+            await(j, j->deadline, false) == WPA_EV_CONNECTED)
+                return 0;
+        return diag_set(d, E_LINK, "the SoftAP %s is not in the air any more", j->cfg->ssid);
+}
+
+static int wpa_leave(struct softap_job *j, struct diag *d)
+{
         int rc = 0;
 
         if (!j->wpa)
                 return 0;
-        /* what was said about the SoftAP meanwhile is no news of the network of before */
-        while (wpa_ctrl_fd(j->wpa) >= 0 && wpa_ctrl_event(j->wpa, text, sizeof text) > 0)
-                ;
+        forget_events(j);
         if (j->added >= 0)
                 rc = wpa_ctrl_do(j->wpa, "REMOVE_NETWORK %d", j->added);
         for (size_t i = 0; i < j->enabled_count; i++)
@@ -172,4 +200,4 @@ static int wpa_leave(struct softap_job *j, struct diag *d)
                       : 0;
 }
 
-const struct softap_way softap_wpa = { "wpa", wpa_serves, wpa_join, wpa_leave };
+const struct softap_way softap_wpa = { "wpa", wpa_serves, wpa_join, wpa_rejoin, wpa_leave };

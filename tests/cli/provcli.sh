@@ -216,6 +216,19 @@ fi
 check "--join: the network of before is up again" back
 check "--join: the key is not on nmcli's command line" sh -c "! grep -q softap-key '$NMLOG' && grep -q '^802-11-wireless-security.psk:softap-key$' '$NMLOG.key'"
 check "--join: only in memory" grep -q 'connection add save no type wifi ifname lo .* ssid PROV_1234' "$NMLOG"
+# the device is gone when the credentials come, and back a moment later: the way to it is made up again
+start 1 pop=abcd1234 delay=0 die=4
+gone=$port
+(
+        for _ in $(seq 200); do grep -q 'link to the device is lost' "$T/stderr" && break; sleep 0.05; done
+        exec "$O/tests/provdev" 1 "listen=127.0.0.1:$gone" pop=abcd1234 delay=0
+) >"$T/again.log" 2>&1 &
+again=$!
+joins --service-key-file "$T/key"
+{ kill "$again" && wait "$again"; } 2>/dev/null
+expect "--join: a device that comes back" 0 "^connected to lab-main"
+expect "--join: which is said" 0 "the link to the device is lost; joining PROV_1234 again"
+check "--join: the device's network was looked after" grep -q '^-g GENERAL.STATE connection show id fctry-provcli-' "$NMLOG"
 NMFAIL="Secrets were required, but not provided" joins --service-key-file "$T/key"
 expect "--join: wrong service key" 4 "Secrets were required"
 check "--join: the network of before is up again after that" back
