@@ -140,6 +140,20 @@ static void say_json(const struct batch_totals *t)
         putchar('\n');
 }
 
+/* Before the first one is made, the rows are still being checked and counted. */
+static void say_interrupted(const struct batch_totals *t)
+{
+        const uint64_t done = t->made + t->kept + t->replaced;
+
+        if (done)
+                tool_error("interrupted: %" PRIu64 " of %" PRIu64
+                           " devices are done; the same command continues",
+                           done, t->devices);
+        else
+                tool_error("interrupted before the first device was done; the same command "
+                           "continues");
+}
+
 static void say_words(const struct batch_totals *t)
 {
         printf("%s: %" PRIu64 " devices", cfg.naming.prefix, t->devices);
@@ -178,9 +192,7 @@ static int run(int argc, char **argv)
                 rc = batch_run(&cfg, &totals, &r);
         wipe(&cfg.shared, sizeof cfg.shared);
         if (rc == -E_CANCELLED && !r.errors) {
-                tool_error("interrupted: %" PRIu64 " of %" PRIu64
-                           " devices are done; the same command continues",
-                           totals.made + totals.kept + totals.replaced, totals.devices);
+                say_interrupted(&totals);
                 return err_status(rc);
         }
         if (rc == 0 && image.json)

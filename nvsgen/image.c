@@ -221,6 +221,12 @@ char *image_output(const struct image_request *q, const char *other, struct repo
         return path;
 }
 
+/* A partition that is only read needs no page in reserve. */
+static size_t smallest(const struct nvs_write_stats *s)
+{
+        return s->output_size < NVS_SIZE_MIN ? s->output_size : s->size_needed;
+}
+
 static void say_words(FILE *out, const struct image *im, const char *path, const char *key_file)
 {
         const struct nvs_write_stats *s = &im->stats;
@@ -229,7 +235,7 @@ static void say_words(FILE *out, const struct image *im, const char *path, const
                 "%s: %zu bytes, %zu of %zu entries, %zu of %zu pages used; smallest size that fits "
                 "0x%zx%s%s\n",
                 strcmp(path, "-") ? path : "stdout", s->output_size, s->entries_used,
-                s->entries_total, s->pages_used, s->pages_total, s->size_needed,
+                s->entries_total, s->pages_used, s->pages_total, smallest(s),
                 key_file ? "; encrypted with " : "", key_file ? key_file : "");
 }
 
@@ -246,7 +252,7 @@ static void say_json(FILE *out, const struct image *im, const char *path, const 
         json_uint(&w, "entries_total", s->entries_total);
         json_uint(&w, "pages_used", s->pages_used);
         json_uint(&w, "pages_total", s->pages_total);
-        json_uint(&w, "smallest_size", s->size_needed);
+        json_uint(&w, "smallest_size", smallest(s));
         json_str(&w, "key_file", key_file);
         json_close(&w, '}');
         fputc('\n', out);

@@ -28,7 +28,9 @@
 
 struct driver_property {
         const char *name;
-        bool is_number; /* int32_t; else a truth value */
+        bool is_number;   /* int32_t; else a truth value */
+        bool is_measured; /* a sensor or a counter: reported as it changes, and nobody's wish: the
+                             cloud's is taken out of the shadow */
 };
 /* The table of count (1 … DRIVER_PROPERTIES_MAX) properties; borrowed for ever. */
 const struct driver_property *driver_properties(size_t *count);
@@ -61,7 +63,7 @@ uint64_t driver_tick(enum driver_mood mood, uint64_t now);
 /* What has happened at the product since the last call: asked for after every tick. */
 struct driver_news {
         uint32_t changed; /* bits of properties that somebody has changed there: these win over the
-                             cloud */
+                             cloud; and of those measured that have another value */
         bool reset;       /* to factory is wanted */
         bool reset_all;   /* with reset: also forget what the cloud has taught */
 };

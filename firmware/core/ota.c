@@ -273,7 +273,7 @@ static void finish(struct ota *o)
                 return;
         }
         end(o, OTA_DONE);
-        status(o, "version %s is installed, restarting", o->version);
+        status(o, OTA_INSTALLED, o->version);
 }
 
 static void ended(struct ota *o, int error, uint64_t now)

@@ -13,6 +13,7 @@
 #define OTA_RETRY_BASE_MS 1000u
 #define OTA_RETRY_CAP_MS  60000u
 #define OTA_STATUS_MAX    96u
+#define OTA_INSTALLED     "version %s is installed, restarting" /* the status of OTA_DONE */
 
 enum ota_state {
         OTA_IDLE,    /* nothing yet */

@@ -15,6 +15,10 @@
 #define UPDATE_STATUS  "ota_status"
 #define UPDATE_VERSION "ota_version"
 
+/* Statuses. */
+#define ROLLED_BACK "version %s was rolled back"
+#define VALID       "version %s is valid"
+
 /* ---- start ---- */
 
 /* As every ESP-IDF example does: what cannot be mounted is erased and mounted again, once. */
@@ -78,16 +82,30 @@ static bool rolled_back(const struct outlet *o)
         return version_compare(o->installed, port_version()) > 0;
 }
 
+/* What has become of the version that the stored status calls installed. One that has failed its
+ * trial has left why (roll_back()), and a later update how it went; one that crashed left nothing.
+ */
+static void settle_status(struct outlet *o)
+{
+        const char *version = rolled_back(o) ? o->installed : port_version();
+        char installed[OTA_STATUS_MAX];
+
+        (void)strf(installed, sizeof installed, OTA_INSTALLED, version);
+        if (o->trial)
+                (void)strf(o->status, sizeof o->status, "version %s is on trial", version);
+        else if (rolled_back(o) && (!o->status[0] || strcmp(o->status, installed) == 0))
+                (void)strf(o->status, sizeof o->status, ROLLED_BACK, version);
+        else if (strcmp(o->status, installed) == 0)
+                (void)strf(o->status, sizeof o->status, VALID, version);
+}
+
 static void start_shadow(struct outlet *o)
 {
         load(UPDATE_URL, o->done_url, sizeof o->done_url);
         load(UPDATE_STATUS, o->status, sizeof o->status);
         load(UPDATE_VERSION, o->installed, sizeof o->installed);
-        if (rolled_back(o))
-                (void)strf(o->status, sizeof o->status, "version %s was rolled back", o->installed);
-        else if (o->trial)
-                (void)strf(o->status, sizeof o->status, "version %s is on trial", port_version());
-        else
+        settle_status(o);
+        if (!rolled_back(o) && !o->trial)
                 forget_installed(o);
         shadow_init(&o->shadow, &o->cloud, o->id.serial);
         o->shadow.value[SHADOW_POWER_ON] = poweron_name(o->poweron.policy);
@@ -165,6 +183,10 @@ static void roll_back(struct outlet *o, const char *why)
         o->trial = false;
         ota_stop(&o->ota);
         cloud_stop(&o->cloud);
+        (void)strf(o->status, sizeof o->status, ROLLED_BACK ": %s", port_version(), why);
+        rc = port_kv_set(PORT_NVS, OUTLET_NS, UPDATE_STATUS, o->status);
+        if (rc < 0)
+                say(PORT_WARN, "update: why is not stored: %s", err_text(rc));
         rc = port_ota_rollback();
         if (rc == 0) {
                 o->stopped = true;
@@ -216,7 +238,7 @@ static void run_trial(struct outlet *o, uint64_t now)
                 }
                 o->trial = false;
                 forget_installed(o);
-                (void)strf(o->status, sizeof o->status, "version %s is valid", port_version());
+                (void)strf(o->status, sizeof o->status, VALID, port_version());
                 say(PORT_INFO, "update: %s", o->status);
                 set_status(o, now);
         } else if (now >= o->trial_ends) {
@@ -249,7 +271,12 @@ static void take_url(struct outlet *o, uint64_t now)
 
         if ((o->cloud_update && strcmp(want, o->asked_url) == 0) || strcmp(want, o->done_url) == 0)
                 o->shadow.want_url[0] = 0;
-        if (!want[0] || ota_busy(&o->ota) || o->trial)
+        if (!want[0] || o->trial)
+                return;
+        if (o->cloud_update && o->ota.state == OTA_WAITING) /* for a server that is not there: the
+                                                               wish has been corrected */
+                ota_stop(&o->ota);
+        if (ota_busy(&o->ota))
                 return;
         memcpy(o->asked_url, want, strlen(want) + 1);
         o->shadow.want_url[0] = 0;
@@ -349,6 +376,10 @@ static void take_news(struct outlet *o)
         for (unsigned i = 0; i < count; i++) {
                 if (!(news.changed >> i & 1u))
                         continue;
+                if (p[i].is_measured) {
+                        shadow_report(&o->shadow, i);
+                        continue;
+                }
                 say(PORT_INFO, "driver: %s is %d", p[i].name, (int)driver_get(i));
                 shadow_changed(&o->shadow, i);
         }

@@ -194,7 +194,7 @@ static void follow(struct shadow *s, unsigned i, const struct jdoc_token *wish)
 
         if (ours(s, i))
                 return; /* changed here meanwhile: that will be sent */
-        if (property_value(p, wish, &v) == 0 && driver_set(i, v) == 0) {
+        if (!p->is_measured && property_value(p, wish, &v) == 0 && driver_set(i, v) == 0) {
                 say(PORT_INFO, "shadow: %s is %d", p->name, (int)v);
                 shadow_report(s, i);
                 return;
@@ -267,7 +267,8 @@ static void compare(struct shadow *s, unsigned i, const struct doc *d)
         shadow_report(s, i);
         if (!wished || ours(s, i))
                 return;
-        if (known && same_text(&wish, &told)) { /* seen already: our state counts */
+        if (!p->is_measured && known &&
+            same_text(&wish, &told)) { /* seen already: our state counts */
                 if (property_value(p, &wish, &w) < 0 || w != driver_get(i))
                         shadow_changed(s, i);
                 return;
@@ -396,8 +397,21 @@ static bool there(const struct shadow *s, unsigned i)
         return i < DRIVER_PROPERTIES_MAX ? i < count : s->value[i] != NULL;
 }
 
+/* What is measured cannot be wished for: the wish is taken out. */
+static void put_wish(const struct shadow *s, struct jdoc_writer *w, unsigned i)
+{
+        size_t count;
+        const struct driver_property *p = driver_properties(&count);
+
+        if (i < count && p[i].is_measured)
+                jdoc_put(w, "\"%s\":null", p[i].name);
+        else
+                put_item(s, w, i);
+}
+
 static void put_section(const struct shadow *s, struct jdoc_writer *w, const char *name,
-                        uint32_t bits)
+                        uint32_t bits,
+                        void (*put)(const struct shadow *s, struct jdoc_writer *w, unsigned i))
 {
         const char *comma = "";
 
@@ -406,7 +420,7 @@ static void put_section(const struct shadow *s, struct jdoc_writer *w, const cha
                 if (!(bits >> i & 1u) || !there(s, i))
                         continue;
                 jdoc_put(w, "%s", comma);
-                put_item(s, w, i);
+                put(s, w, i);
                 comma = ",";
         }
         jdoc_put(w, "}");
@@ -421,10 +435,10 @@ static int send_update(struct shadow *s, uint64_t now)
         (void)strf(s->token, sizeof s->token, "%08x-%u", (unsigned)s->boot, (unsigned)++s->count);
         jdoc_writer_init(&w, s->out, sizeof s->out);
         jdoc_put(&w, "{\"state\":{");
-        put_section(s, &w, "reported", s->report);
+        put_section(s, &w, "reported", s->report, put_item);
         if (s->desire) {
                 jdoc_put(&w, ",");
-                put_section(s, &w, "desired", s->desire);
+                put_section(s, &w, "desired", s->desire, put_wish);
         }
         jdoc_put(&w, "},\"clientToken\":\"%s\"}", s->token);
         if (w.cut)

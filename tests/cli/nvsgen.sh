@@ -57,6 +57,8 @@ run sh -c "nvsgen -q - piped.bin 0x3000 <in.csv"
 same "a configuration from standard input" "$img" piped.bin
 run nvsgen in.csv out.bin 0x3000
 expect "words" 0 '^out.bin: 12288 bytes, 2 of 252 entries, 1 of 2 pages used; smallest size that fits 0x3000$'
+run nvsgen in.csv out.bin 0x2000
+expect "words of an image that is only read" 0 '^out.bin: 4096 bytes, 2 of 252 entries, 1 of 2 pages used; smallest size that fits 0x1000$'
 run nvsgen -q in.csv out.bin 0x3000
 [ -s stdout ] || [ -s stderr ] && fail "--quiet" || pass "--quiet"
 run nvsgen --json in.csv out.bin 0x3000

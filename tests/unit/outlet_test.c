@@ -312,6 +312,93 @@ static void test_rolled_back(void **state)
         assert_null(strstr(fake_sent("/shadow/update"), "rolled back"));
 }
 
+/* What the shadow says of the last update after a restart. */
+static void test_told_after_restart(void **state)
+{
+        static const struct {
+                const char *version, *installed, *status, *told;
+        } rows[] = {
+                { "1.0.0", "1.1.0", "version 1.1.0 is installed, restarting",
+                  "\"version 1.1.0 was rolled back\"" },
+                { "1.0.0", "1.1.0", "version 1.1.0 was rolled back: it smoked",
+                  "\"version 1.1.0 was rolled back: it smoked\"" },
+                { "1.0.0", "1.1.0", "refused: the server answers 404",
+                  "\"refused: the server answers 404\"" },
+                { "1.1.0", NULL, "version 1.1.0 is installed, restarting",
+                  "\"version 1.1.0 is valid\"" },
+                { "1.1.0", "1.1.0", "version 1.1.0 is installed, restarting",
+                  "\"version 1.1.0 is valid\"" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                unit();
+                memcpy(fake.version, rows[i].version, 6);
+                assert_int_equal(port_kv_mount(PORT_NVS), 0);
+                port_kv_set(PORT_NVS, OUTLET_NS, "ota_status", rows[i].status);
+                if (rows[i].installed)
+                        port_kv_set(PORT_NVS, OUTLET_NS, "ota_version", rows[i].installed);
+                boot(0);
+                fake_online(&o, 10);
+                fake_message(&o, "$aws/things/dev-1/shadow/get/rejected", "{\"code\":404}", 20);
+                if (!strstr(fake_sent("/shadow/update"), rows[i].told))
+                        fail_msg("row %zu: %s", i, fake_sent("/shadow/update"));
+        }
+}
+
+/* A version that has failed its trial leaves why, and the version before it tells. */
+static void test_why_rolled_back(void **state)
+{
+        (void)state;
+        unit();
+        memcpy(fake.version, "1.1.0", 6);
+        fake.pending = true;
+        fake.stuck_output = true;
+        assert_int_equal(port_kv_mount(PORT_NVS), 0);
+        port_kv_set(PORT_NVS, OUTLET_NS, "ota_version", "1.1.0");
+        boot(0);
+        assert_true(fake.rolled_back);
+        fake_power_on();
+        fake.wifi_stored = true;
+        fake.pending = fake.stuck_output = false;
+        memcpy(fake.version, "1.0.0", 6);
+        boot(0);
+        fake_online(&o, 10);
+        fake_message(&o, "$aws/things/dev-1/shadow/get/rejected", "{\"code\":404}", 20);
+        assert_non_null(strstr(fake_sent("/shadow/update"),
+                               "version 1.1.0 was rolled back: its driver finds the hardware bad"));
+}
+
+/* A URL that nobody answers is corrected: the new one is asked while the old one would be waited
+ * for, and its end is told. */
+static void test_corrected_url(void **state)
+{
+        static const char delta[] = "{\"version\":%d,\"state\":{\"ota_url\":\"https://u/%d\"}}";
+        const struct port_event lost = { .type = PORT_EV_HTTP_END, .error = -E_LINK };
+        const struct port_event head = { .type = PORT_EV_HTTP_HEAD, .http = { .status = 404 } };
+        char text[128];
+
+        (void)state;
+        unit();
+        boot(0);
+        fake_online(&o, 10);
+        fake_message(&o, "$aws/things/dev-1/shadow/get/rejected", "{\"code\":404}", 20);
+        snprintf(text, sizeof text, delta, 3, 1);
+        fake_message(&o, "$aws/things/dev-1/shadow/update/delta", text, 30);
+        snprintf(text, sizeof text, delta, 4, 2);
+        fake_message(&o, "$aws/things/dev-1/shadow/update/delta", text, 40);
+        assert_string_equal(fake.http.url, "https://u/1"); /* its answer is awaited */
+        fake_event(&o, &lost, 50);
+        outlet_tick(&o, 51);
+        assert_string_equal(fake.http.url, "https://u/2");
+        fake_event(&o, &head, 60);
+        for (uint64_t now = 100; now < 100000; now += 1000)
+                outlet_tick(&o, now);
+        assert_int_equal(fake.gets, 2);
+        assert_non_null(strstr(fake_sent("/shadow/update"), "\"ota_url\":\"https://u/2\""));
+        assert_non_null(strstr(fake_sent("/shadow/update"), "the server answers 404"));
+}
+
 /* ota_url in the shadow: begun once, however often the delta comes; its end is reported and
  * remembered. */
 static void test_shadow_update(void **state)
@@ -575,15 +662,27 @@ static void test_sleeps(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_nvs_trouble),  cmocka_unit_test(test_which_network),
-                cmocka_unit_test(test_security_2),   cmocka_unit_test(test_security_0),
-                cmocka_unit_test(test_console_transport),   cmocka_unit_test(test_slow_router),
-                cmocka_unit_test(test_reset),        cmocka_unit_test(test_trial),
-                cmocka_unit_test(test_rolled_back),  cmocka_unit_test(test_shadow_update),
-                cmocka_unit_test(test_esp_topics),   cmocka_unit_test(test_periodic),
-                cmocka_unit_test(test_console),      cmocka_unit_test(test_console_csr),
-                cmocka_unit_test(test_console_long), cmocka_unit_test(test_sleeps),
-                cmocka_unit_test(test_net_lost),     cmocka_unit_test(test_held_at_start),
+                cmocka_unit_test(test_nvs_trouble),
+                cmocka_unit_test(test_which_network),
+                cmocka_unit_test(test_security_2),
+                cmocka_unit_test(test_security_0),
+                cmocka_unit_test(test_console_transport),
+                cmocka_unit_test(test_slow_router),
+                cmocka_unit_test(test_reset),
+                cmocka_unit_test(test_trial),
+                cmocka_unit_test(test_rolled_back),
+                cmocka_unit_test(test_told_after_restart),
+                cmocka_unit_test(test_why_rolled_back),
+                cmocka_unit_test(test_corrected_url),
+                cmocka_unit_test(test_shadow_update),
+                cmocka_unit_test(test_esp_topics),
+                cmocka_unit_test(test_periodic),
+                cmocka_unit_test(test_console),
+                cmocka_unit_test(test_console_csr),
+                cmocka_unit_test(test_console_long),
+                cmocka_unit_test(test_sleeps),
+                cmocka_unit_test(test_net_lost),
+                cmocka_unit_test(test_held_at_start),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
