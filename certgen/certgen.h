@@ -41,7 +41,7 @@ extern struct shape shape;
         { 0, "profile", OPT_STR, &shape.profile, "NAME|FILE", "device, server, client, code, or a JSON file (fctry-profile(5))", 0 }, \
         { 0, "key", OPT_STR, &shape.key, "TYPE", KEY_TYPE_WORDS, 0 }, \
         { 0, "encoding", OPT_STR, &shape.encoding, "pem|der", "how certificate and key are stored (pem)", 0 }, \
-        { 0, "key-format", OPT_STR, &shape.key_format, "FORM", "pkcs8 or sec1 (pkcs8)", 0 }, \
+        { 0, "key-format", OPT_STR, &shape.key_format, "pkcs8|sec1", "of private keys (pkcs8)", 0 }, \
         { 0, "days", OPT_INT, &shape.days, "N", "validity", 0 }, \
         { 0, "no-expiry", OPT_FLAG, &shape.no_expiry, NULL, "valid until 99991231235959Z", 0 }, \
         { 0, "not-before", OPT_STR, &shape.not_before, "TIME", "like 2026-11-20T00:00:00Z", 0 }, \

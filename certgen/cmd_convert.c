@@ -16,8 +16,7 @@ static const char *freertos;
 
 const struct opt convert_options[] = {
         { 0, "to", OPT_STR, &to, "pem|der", "default: the other one than the input's", 0 },
-        { 0, "key-format", OPT_STR, &key_format, "FORM", "of private keys: pkcs8 or sec1 (pkcs8)",
-          0 },
+        { 0, "key-format", OPT_STR, &key_format, "pkcs8|sec1", "of private keys (pkcs8)", 0 },
         { 0, "freertos", OPT_STR, &freertos, "DIR",
           "privatekey.pem, cert.pem, ecdsasigner.crt in DIR to privatekey.der, cert.der, csk.der",
           0 },

@@ -80,7 +80,9 @@ const struct opt revoke_options[] = {
         { 0, "reason", OPT_STR, &reason, "WORD",
           "key-compromise, affiliation-changed, superseded, cessation-of-operation, "
           "privilege-withdrawn",
-          0 },
+          .words = "unspecified|key-compromise|affiliation-changed|superseded|cessation-of-"
+                   "operation|"
+                   "privilege-withdrawn" },
         { 0 },
 };
 

@@ -24,7 +24,8 @@ const struct opt efuse_options[] = {
         { 'y', "yes|do-not-confirm", OPT_FLAG, &yes, NULL, "burn without asking" },
         { 'n', "dry-run", OPT_FLAG, &dry_run, NULL, "show the plan, burn nothing" },
         { 0, "format", OPT_KEPT, kept_format, "FORM",
-          "of summary: summary, json or value-only; of dump: default, joint or split" },
+          "of summary: summary, json or value-only; of dump: default, joint or split",
+          .words = "summary|json|value-only|default|joint|split" },
         { 0, "file|file-name", OPT_KEPT, kept_file, "FILE", "where summary or dump go" },
         { 0, "value-only", OPT_KEPT, kept_value, NULL, "of summary: values alone" },
         { 'o', "offset", OPT_KEPT, kept_offset, "BYTES",
@@ -55,6 +56,11 @@ const char efuse_more[] =
         "All that burn in one line are one plan: checked, shown, confirmed, burnt and verified; "
         "what reads\n"
         "comes behind it. Options stand behind the command that they are for.";
+
+const char efuse_verbs[] =
+        "summary|get|dump|get-custom-mac|adc-info|digest|check-error|burn-efuse|burn-bit|"
+        "burn-block-data|burn-key|burn-key-digest|write-protect|read-protect|set-custom-mac|"
+        "set-flash-voltage";
 
 struct verb {
         const char *name; /* other spellings behind '|' */

@@ -17,13 +17,13 @@ static bool no_md5;
 
 const struct opt merge_bin_options[] = {
         { 'o', "output", OPT_STR, &output, "FILE", "where to (needed)" },
-        { 'f', "format", OPT_STR, &format, "FORMAT", "raw, hex or uf2" },
+        { 'f', "format", OPT_STR, &format, "raw|hex|uf2", "of the output (raw)" },
         { 0, "flash-mode", OPT_STR, &job.flash_mode, "MODE",
-          "patch the bootloader: qio, qout, dio, dout or keep" },
+          "patch the bootloader: qio, qout, dio, dout or keep", .words = FLASH_MODES "|keep" },
         { 0, "flash-freq", OPT_STR, &job.flash_freq, "FREQ",
-          "patch the bootloader: 80m, 40m, ... or keep" },
+          "patch the bootloader: 80m, 40m, ... or keep", .words = FLASH_FREQS "|keep" },
         { 0, "flash-size", OPT_STR, &job.flash_size, "SIZE",
-          "patch the bootloader: 4MB, ... or keep" },
+          "patch the bootloader: 4MB, ... or keep", .words = FLASH_SIZES "|keep" },
         { 't', "target-offset", OPT_SIZE, &target_offset, "OFFSET",
           "raw: where the output will be flashed" },
         { 0, "fill-flash-size|pad-to-size", OPT_STR, &fill, "SIZE",

@@ -9,7 +9,8 @@ static bool no_progress;
 static const char *flash_size;
 
 const struct opt read_flash_options[] = {
-        { 0, "flash-size", OPT_STR, &flash_size, "SIZE", "instead of the detected size" },
+        { 0, "flash-size", OPT_STR, &flash_size, "SIZE", "instead of the detected size",
+          .words = FLASH_SIZES "|detect" },
         { 0, "no-progress", OPT_FLAG, &no_progress, NULL, "no progress line" },
         { 0 },
 };

@@ -19,7 +19,7 @@ static bool append, replace, no_padding, force;
 /* espsecure's habit of several words behind one option is args.c's business */
 const struct opt sign_options[] = {
         { 'v', "version", OPT_INT, &version, "1|2", "of secure boot (2)" },
-        { 'k', "key|keyfile", OPT_LIST, &keys, "KEY",
+        { 'k', "key|keyfile", OPT_LIST, &keys, "FILE|URI",
           "private key: PEM or DER file, or pkcs11: URI (up to three)" },
         { 'o', "output", OPT_STR, &output, "FILE", "signed image (default: in place)" },
         { 'a', "append|append-signatures", OPT_FLAG, &append, NULL,
@@ -37,7 +37,7 @@ const struct opt sign_options[] = {
 };
 const struct opt verify_signature_options[] = {
         { 'v', "version", OPT_INT, &version, "1|2", "of secure boot (2)" },
-        { 'k', "key|keyfile", OPT_LIST, &keys, "KEY",
+        { 'k', "key|keyfile", OPT_LIST, &keys, "FILE|URI",
           "who has to have signed: a public or private key; one of several is enough" },
         { 'd', "digest", OPT_STR, &digest, "FILE|HEX",
           "who has to have signed: the digest of the key, as in eFuses" },

@@ -21,14 +21,15 @@ static const char *scheme, *key_path, *output, *iv_path;
 
 #define ONE_KEY                                                      \
         {                                                            \
-                'k', "key|keyfile", OPT_STR, &key_path, "KEY",       \
+                'k', "key|keyfile", OPT_STR, &key_path, "FILE|URI",  \
                         "public or private key: file or pkcs11: URI" \
         }
 
 /* clang-format off */
 const struct opt generate_signing_key_options[] = {
         { 'v', "version", OPT_INT, &version, "1|2", "of secure boot (2)" },
-        { 's', "scheme", OPT_STR, &scheme, "SCHEME", "rsa3072 (version 2), ecdsa256 (both), ecdsa192 or ecdsa384" },
+        { 's', "scheme", OPT_STR, &scheme, "SCHEME", "rsa3072 (version 2), ecdsa256 (both), ecdsa192 or ecdsa384",
+          .words = "rsa3072|ecdsa256|ecdsa192|ecdsa384" },
         { 0 },
 };
 const struct opt digest_key_options[] = {

@@ -5,11 +5,13 @@ static bool diff;
 
 const struct opt verify_flash_options[] = {
         { 0, "flash-mode", OPT_STR, &job.flash_mode, "MODE",
-          "as the bootloader was patched: qio, qout, dio, dout or keep" },
+          "as the bootloader was patched: qio, qout, dio, dout or keep",
+          .words = FLASH_MODES "|keep" },
         { 0, "flash-freq", OPT_STR, &job.flash_freq, "FREQ",
-          "as the bootloader was patched: 80m, 40m, ... or keep" },
+          "as the bootloader was patched: 80m, 40m, ... or keep", .words = FLASH_FREQS "|keep" },
         { 0, "flash-size", OPT_STR, &job.flash_size, "SIZE",
-          "as the bootloader was patched: 4MB, ..., detect or keep" },
+          "as the bootloader was patched: 4MB, ..., detect or keep",
+          .words = FLASH_SIZES "|detect|keep" },
         { 'd', "diff", OPT_FLAG, &diff, NULL, NULL },
         { 0 },
 };

@@ -20,6 +20,11 @@ struct globals {
         bool no_stub, trace, json, verbose, silent;
 };
 extern struct globals g;
+/* What completion offers for flash parameters (lib/host/chips.c knows which chip takes what). */
+#define FLASH_MODES "qio|qout|dio|dout"
+#define FLASH_FREQS "80m|60m|48m|40m|30m|26m|24m|20m|16m|15m|12m"
+#define FLASH_SIZES "256KB|512KB|1MB|2MB|4MB|8MB|16MB|32MB|64MB|128MB"
+
 extern const struct opt global_options[];
 
 /* --- session.c --- */
@@ -186,6 +191,7 @@ COMMAND(generate_flash_key);
 COMMAND(efuse);
 COMMAND(secure_plan);
 #undef COMMAND
-extern const char efuse_more[]; /* of its help */
+extern const char efuse_more[];  /* of its help */
+extern const char efuse_verbs[]; /* of its completion */
 
 #endif

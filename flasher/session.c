@@ -12,15 +12,19 @@
 struct globals g;
 
 const struct opt global_options[] = {
-        { 'c', "chip", OPT_STR, &g.chip, "CHIP", "what the chip has to be (default: auto)" },
+        { 'c', "chip", OPT_STR, &g.chip, "CHIP", "what the chip has to be (default: auto)",
+          .words = "auto|esp8266|esp32|esp32s2|esp32s3|esp32c2|esp32c3|esp32c5|esp32c6|esp32h2|"
+                   "esp32p4" },
         { 'p', "port", OPT_STR, &g.port, "PORT",
           "device file, socket://HOST:PORT or rfc2217://HOST:PORT" },
         { 'b', "baud", OPT_INT, &g.baud, "RATE",
           "rate for bulk data (default 460800, lowered until one works)" },
         { 0, "before", OPT_STR, &g.before, "HOW",
-          "default-reset, usb-reset, no-reset or no-reset-no-sync" },
+          "default-reset, usb-reset, no-reset or no-reset-no-sync",
+          .words = "default-reset|usb-reset|no-reset|no-reset-no-sync" },
         { 'a', "after", OPT_STR, &g.after, "HOW",
-          "hard-reset, soft-reset, no-reset or watchdog-reset" },
+          "hard-reset, soft-reset, no-reset or watchdog-reset",
+          .words = "hard-reset|soft-reset|no-reset|watchdog-reset" },
         { 0, "no-stub", OPT_FLAG, &g.no_stub, NULL,
           "work with the ROM alone (so it is unless --stub is given)" },
         { 0, "stub", OPT_STR, &g.stub, "FILE",

@@ -5,7 +5,7 @@ struct prov_options opts = { .security = -1, .baud = 115200 };
 
 static const struct opt global[] = {
         { 0, "transport", OPT_STR, &opts.transport, "NAME",
-          "softap (default), http, ble or console", 0 },
+          "softap (default), http, ble or console", .words = "softap|http|ble|console" },
         { 's', "service|service_name|service-name", OPT_STR, &opts.service, "NAME",
           "name of the device, PROV_1234", 0 },
         { 0, "host", OPT_STR, &opts.host, "HOST[:PORT]",

@@ -104,7 +104,7 @@ for tool in $TOOLS; do
                 continue
         fi
         missing=
-        for opt in $("$BIN/$tool" --completion bash | grep -o -- "--[a-z][a-z0-9_-]*" | sort -u); do
+        for opt in $("$BIN/$tool" --completion bash | grep "opts='" | grep -o -- "--[a-z][a-z0-9_-]*" | sort -u); do
                 sed 's/\\-/-/g; s/\\&//g' "$page" | grep -qE -- "(Fl -|--)${opt#--}( |$|[^a-z0-9_-])" || missing="$missing $opt"
         done
         if [ -z "$missing" ]; then pass "$page names every option"; else fail "$page names every option" "missing:$missing"; fi

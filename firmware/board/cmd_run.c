@@ -24,7 +24,7 @@ static bool pace, flash_times, hold_boot, reset_on_open, secure_download, no_dow
         json;
 
 static const struct opt options[] = {
-        { 0, "chip", OPT_STR, &chip, "CHIP", "esp32c3 or esp32", 0 },
+        { 0, "chip", OPT_STR, &chip, "esp32c3|esp32", "which chip it is (esp32c3)", 0 },
         { 0, "flash", OPT_STR, &flash_path, "FILE",
           "flash content, made (erased) if it is not there", 0 },
         { 0, "flash-size", OPT_SIZE, &flash_size, "SIZE", "bytes of flash: a power of two, 4M", 0 },
@@ -41,7 +41,8 @@ static const struct opt options[] = {
           "boot button held: every reset enters download mode", 0 },
         { 0, "reset-on-open", OPT_FLAG, &reset_on_open, NULL,
           "reset whenever somebody opens the port", 0 },
-        { 0, "reset-circuit", OPT_STR, &circuit, "KIND", "classic or usb-jtag", 0 },
+        { 0, "reset-circuit", OPT_STR, &circuit, "classic|usb-jtag", "how DTR and RTS are wired",
+          0 },
         { 'b', "baud", OPT_INT, &rate, "RATE", "rate of the line at the start, 115200", 0 },
         { 0, "pace", OPT_FLAG, &pace, NULL, "bytes take their time on the line", 0 },
         { 0, "flash-times", OPT_FLAG, &flash_times, NULL,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/opt_complete.h"
 #include "host/progress.h"
 #include "host/version.h"
 
@@ -397,46 +398,6 @@ static int show_help(const struct tool *t, const struct command *c)
         return STATUS_DONE;
 }
 
-static void completion_options(const struct opt *o)
-{
-        for (; o && o->name; o++)
-                if (o->help)
-                        printf(" --%.*s", (int)strcspn(o->name, "|"), o->name);
-}
-
-static int show_completion(const struct tool *t)
-{
-        printf("# bash completion for %s\n_%s()\n{\n"
-               "\tlocal cur=${COMP_WORDS[COMP_CWORD]} cmd= word opts words=\n"
-               "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-               "\t\t[[ $word == -* ]] || { cmd=$word; break; }\n\tdone\n"
-               "\tcase ${cmd//_/-} in\n",
-               t->name, t->name);
-        for (const struct command *c = t->commands; c && c->run; c++) {
-                printf("\t%s) opts='", c->name);
-                completion_options(c->options);
-                completion_options(t->options);
-                printf(" --help' ;;\n");
-        }
-        printf("\t*) opts='");
-        if (t->fallback)
-                completion_options(t->fallback->options);
-        completion_options(t->options);
-        printf(" --help --version'\n\t\t[[ $cmd ]] || words='");
-        for (const struct command *c = t->commands; c && c->run; c++)
-                if (c->summary)
-                        printf(" %.*s", (int)strcspn(c->name, "|"), c->name);
-        printf("' ;;\n\tesac\n"
-               "\tif [[ $cur == -* ]]; then\n"
-               "\t\tmapfile -t COMPREPLY < <(compgen -W \"$opts\" -- \"$cur\")\n"
-               "\telse\n"
-               "\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\"; compgen -f -- "
-               "\"$cur\")\n"
-               "\tfi\n}\ncomplete -o filenames -F _%s %s\n",
-               t->name, t->name);
-        return STATUS_DONE;
-}
-
 static const struct command *find_command(const struct tool *t, const char *word)
 {
         for (const struct command *c = t->commands; c && c->run; c++)
@@ -472,8 +433,12 @@ static int run(const struct tool *t, struct parser *ps)
         }
         if ((rc = parse_words(ps, true)) != 0)
                 return rc;
+        if (builtin_completion && strcmp(builtin_completion, "bash") != 0)
+                return usage_error(
+                        "--completion: '%s' is no shell that there is a script for: bash",
+                        builtin_completion);
         if (builtin_completion)
-                return show_completion(t);
+                return opt_complete_bash(t);
         if (ps->at < ps->argc && t->commands) {
                 const struct command *named = find_command(t, ps->argv[ps->at]);
                 const bool help = !named && !strcmp(ps->argv[ps->at], "help");

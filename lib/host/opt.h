@@ -16,8 +16,9 @@ enum opt_kind {
         OPT_LIST, /* dest: struct opt_list *; may be given several times */
         OPT_INT,  /* dest: int64_t *; decimal, 0x, 0o, 0b */
         OPT_SIZE, /* dest: uint64_t *; as OPT_INT, not negative, with K, M or G behind it (1024) */
-        OPT_KEPT, /* dest: char *, its word; that and its value (if arg is not NULL) stay in their place
-                     among the positionals, for commands whose words have options of their own */
+        OPT_KEPT, /* dest: char *, its word; that and its value (if arg is not NULL) stay in their
+                     place among the positionals, for commands whose words have options of their own
+                   */
 };
 
 struct opt_list {
@@ -35,9 +36,11 @@ struct opt {
         const char *name;
         enum opt_kind kind;
         void *dest;
-        const char *arg;  /* shown in the help: "PATH"; with nargs 2: "START LEN" */
-        const char *help; /* NULL: accepted but not shown */
-        int nargs;        /* OPT_STR only: values that the option takes; 0 means 1 */
+        const char *arg;   /* shown in the help: "PATH"; with nargs 2: "START LEN" */
+        const char *help;  /* NULL: accepted but not shown */
+        int nargs;         /* OPT_STR only: values that the option takes; 0 means 1 */
+        const char *words; /* "a|b": what completion offers; NULL: what arg says, words or FILE,
+                              DIR, PORT */
 };
 
 /* One command: what stands behind the tool's name. A row whose run is NULL ends the table. */
@@ -49,6 +52,7 @@ struct command {
         int min_args, max_args;            /* positionals; max -1: any number */
         int (*run)(int argc, char **argv); /* positionals only; returns an exit status */
         const char *more;                  /* paragraphs and examples for --help, or NULL */
+        const char *words; /* completion of the first positional; NULL: the synopsis's "a | b" */
 };
 
 /*
