@@ -83,6 +83,7 @@ $(B)/fw/%.elf: $(FW_LIB)
 $(B)/fw/pack: $(B)/firmware/pack/main.o $(B)/libfctry-host.a $(B)/libfctry-core.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $(call group,$^) $(BASE_LIBS)
+-include $(B)/firmware/pack/main.d
 
 # Packed again when version or chip is another one.
 $(FW_OUT)/.version: force

@@ -15,7 +15,7 @@ $(B)/fuzz/%_fuzzer: $(B)/fuzz/%_fuzz.o $(FUZZ_LIBS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -pthread -o $@ $(call group,$^) $(call pc_libs,$(UNIT_PC) $(BASE_PC)) $(UNIT_LIBS) $(BASE_LIBS)
 
--include $(FUZZ_TARGETS:%=$(B)/fuzz/%_fuzz.d)
+-include $(FUZZ_TARGETS:%=$(B)/fuzz/%_fuzz.d) $(B)/fuzz/replay.d
 
 # fuzz/run.sh counts processor seconds into a tally and keeps what is found new: FUZZ_DIR.
 FUZZ_DIR  ?= build/fuzz-long
