@@ -11,20 +11,25 @@
 static const char *outdir;
 static bool quiet;
 
-/* The image must be an encrypted one before, and readable afterwards. */
-static int check_before(const char *input, const struct blob *image, struct report *r)
+static bool has_entry(const struct blob *image)
 {
         struct nvs_walk walk;
         struct nvs_item item;
 
+        nvs_walk_init(&walk, image->data, image->len, false);
+        return nvs_walk_next(&walk, &item);
+}
+
+/* The image must be an encrypted one before, and readable afterwards. */
+static int check_before(const char *input, const struct blob *image, struct report *r)
+{
         if (!image->len || image->len % NVS_PAGE_SIZE)
                 return report_error(r, E_TRUNC, input, 0, 0,
                                     "%zu bytes: an NVS image has a multiple of 0x1000", image->len);
         if (!nvs_has_page(image->data, image->len))
                 return report_error(r, E_FORMAT, input, 0, 0,
                                     "no NVS image: it has no page with a valid header");
-        nvs_walk_init(&walk, image->data, image->len, false);
-        if (nvs_walk_next(&walk, &item) && !nvs_looks_encrypted(image->data, image->len))
+        if (has_entry(image) && !nvs_looks_encrypted(image->data, image->len))
                 return report_error(r, E_FORMAT, input, 0, 0,
                                     "is not encrypted: its entries can be read as they are");
         return 0;
@@ -44,7 +49,8 @@ static int decrypt(const char *input, struct blob *image, const struct nvs_keys 
         }
         if (rc < 0)
                 return report_error(r, -rc, input, 0, 0, "decryption failed: %s", err_text(rc));
-        if (nvs_looks_encrypted(image->data, image->len))
+        /* what a wrong key makes may look like damaged entries, but none is intact */
+        if (has_entry(image) && !nvs_looks_plain(image->data, image->len))
                 return report_error(r, E_KEY, input, 0, 0,
                                     "wrong key: the entries stay unreadable");
         return 0;

@@ -218,6 +218,19 @@ same "decrypt" want.bin plain.bin
 cp "$g/nvs-enc/003-key2/in/keys.bin" other.bin
 run nvsgen decrypt enc.bin other.bin x.bin
 expect "decrypt with another key" 1 'enc.bin: wrong key'
+# one key in ten thousand turns an entry into something with a well-formed name: still not the right one
+key() { # LAST_FOUR CRC: 00 01 02 … and these
+        printf '%b' "$(printf '\\x%02x' $(seq 0 59))$1$2"
+        head -c 4028 /dev/zero | tr '\0' '\377'
+}
+key '\x3c\x3d\x3e\x3f' '\x45\x52\x7c\x9a' >"$T/right.key"
+key '\xc1\x0f\x00\x3f' '\xbc\xb6\x5a\x88' >"$T/like.key"
+printf 'key,type,encoding,value\na,namespace,,\nb,data,u8,1\n' >"$T/two.csv"
+nvsgen -q encrypt "$T/two.csv" "$T/two.bin" 0x3000 --inputkey "$T/right.key" 2>"$T/two.words"
+run nvsgen decrypt "$T/two.bin" "$T/right.key" "$T/two.plain"
+expect "decrypt with its key" 0
+run nvsgen decrypt "$T/two.bin" "$T/like.key" "$T/two.wrong"
+expect "decrypt with a key whose result looks like damage" 1 'two.bin: wrong key'
 run nvsgen decrypt enc.bin keys.bin keys.bin
 expect "decrypt onto the key" 1 'is an input as well'
 run nvsgen encrypt secret.csv keys.bin 0x3000 --inputkey keys.bin

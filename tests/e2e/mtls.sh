@@ -81,9 +81,12 @@ check "and talks again" talk again batch/devices/SO-000002.crt batch/devices/SO-
 uport=$((port + 1))
 (cd bench && echo firmware >secure_esp.bin && exec openssl s_server -WWW -key update_key.pem -cert update_cert.pem -port $uport >/dev/null 2>&1) &
 server=$!
-sleep 0.5
-printf 'GET /secure_esp.bin HTTP/1.0\r\n\r\n' | timeout 10 openssl s_client -quiet -verify_return_error -verify_ip 127.0.0.1 -CAfile bench/ota_certs/ca_cert.pem \
-        -connect 127.0.0.1:$uport >update.txt 2>update.err
+for _ in $(seq 100); do # until it listens
+        printf 'GET /secure_esp.bin HTTP/1.0\r\n\r\n' | timeout 20 openssl s_client -quiet -verify_return_error -verify_ip 127.0.0.1 \
+                -CAfile bench/ota_certs/ca_cert.pem -connect 127.0.0.1:$uport >update.txt 2>update.err
+        grep -q 'onnection refused' update.err || break
+        sleep 0.1
+done
 kill $server 2>/dev/null
 check "openssl s_server -WWW serves an update that ota_certs trusts" grep -q firmware update.txt
 finish
