@@ -20,7 +20,8 @@ clang-tidy: $(PROTO_C) $(B)/gen/line_page.h
 	@printf '%s\n' $(sort $(ANALYSE_SRC)) | xargs -P$(TIDY_JOBS) -n1 sh -c 'timeout $(TIDY_SECONDS) clang-tidy --quiet "$$@" -- \
 		-isystem $(B)/gen $(ANALYSE_CFLAGS) 2>/dev/null || { echo "clang-tidy: $$1: status $$?"; exit 1; }' _
 
-# The command-line tests with the tools under valgrind, all but those that run none of $(B)/bin. TESTS names others.
-TESTS ?= $(filter-out tests/cli/install.sh tests/cli/device_build.sh,$(sort $(wildcard tests/cli/*.sh)))
+# The command-line tests with the tools under valgrind, all but those that run none of $(B)/bin, the mechanism of
+# make bench, and every command's help a few times over. TESTS names others.
+TESTS ?= $(filter-out $(addprefix tests/cli/,install.sh device_build.sh fuzz_run.sh bench.sh completion.sh),$(sort $(wildcard tests/cli/*.sh)))
 check-valgrind: check-build
 	@BIN=$(abspath $(B))/bin O=$(abspath $(B)) MAKE='$(MAKE)' CC='$(CC)' bash tests/valgrind.sh $(TESTS)

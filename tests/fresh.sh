@@ -56,15 +56,18 @@ fresh() {
         cp -a "$work/base" "$work/$1"
         # sudo without a password, but for the one who must do without
         [ "$1" = nosudo ] || echo 'engineer ALL=(ALL) NOPASSWD: ALL' >"$work/$1/etc/sudoers.d/engineer"
-        git clone -q . "$work/$1$home/fctry-tools"
+        git -c advice.detachedHead=false clone -q . "$work/$1$home/fctry-tools"
         chroot "$work/$1" chown -R "$2:$2" "$home/fctry-tools"
 }
 
 verdict() { # verdict NAME STATUS
         if [ "$2" -eq 0 ]; then echo "ok   $1"; else
-                echo "FAIL $1 (status $2); last lines of $work/log:"
-                tail -n 25 "$work/log" | sed 's/^/  | /'
                 bad=$((bad + 1))
+                # the next step has a log of its own
+                cp "$work/log" "$work/failed-$bad.log"
+                echo "FAIL $1 (status $2); from $work/failed-$bad.log:"
+                grep '^  FAILED' "$work/log" | sort -u | sed 's/^/  | /'
+                tail -n 25 "$work/log" | sed 's/^/  | /'
         fi
 }
 

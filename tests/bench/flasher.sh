@@ -52,7 +52,7 @@ if [ -n "${ESPTOOL:-}" ] || ESPTOOL=$(command -v esptool || command -v esptool.p
         timeit $ESPTOOL --port "$port" -b 921600 --no-stub write_flash -z 0x10000 "$image" >"$W/esptool.txt"
         theirs=$(($(bytes) - before))
         # shellcheck disable=SC2086
-        peer="$($ESPTOOL version 2>/dev/null | tail -1)" their_ms="$(awk '{ printf "%d ms", $1 * 1000 }' "$W/esptool.txt")"
+        peer="esptool $($ESPTOOL version 2>/dev/null | tail -1 | sed 's/.*v//')" their_ms="$(awk '{ printf "%d ms", $1 * 1000 }' "$W/esptool.txt")"
         start
         write 0x10000 "$image"
 else
