@@ -213,19 +213,19 @@ void efuse_show_change(void *ctx, const char *text)
         putchar('\n');
 }
 
-int efuse_confirm(bool agreed)
+int efuse_confirm(bool agreed, const char *otherwise)
 {
         char answer[16];
 
         if (agreed)
                 return 0;
         if (!isatty(STDIN_FILENO)) {
-                tool_error("nothing was burnt: say --yes, or work at a terminal");
+                tool_error("%s: say --yes, or work at a terminal", otherwise);
                 return STATUS_USAGE;
         }
         fprintf(stderr, "This cannot be undone. Type BURN to go on: ");
         if (!fgets(answer, sizeof answer, stdin) || strcmp(answer, "BURN\n") != 0) {
-                tool_error("nothing was burnt");
+                tool_error("%s", otherwise);
                 return STATUS_USAGE;
         }
         return 0;
@@ -284,7 +284,7 @@ static int burn(struct efuse_plan *p, struct efuse_dev *dev, bool secrets)
         efuse_plan_show(p, secrets, efuse_show_change, NULL);
         if (dry_run)
                 return STATUS_DONE;
-        if ((status = efuse_confirm(yes)) != 0)
+        if ((status = efuse_confirm(yes, "nothing was burnt")) != 0)
                 return status;
         if (efuse_plan_burn(p, &d) < 0)
                 return fail("efuse", &d);

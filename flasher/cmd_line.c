@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "efuse.h"
 #include "flasher.h"
 #include "line/ledger.h"
 #include "line/line.h"
@@ -13,7 +14,7 @@
 #include "host/pool.h"
 #include "line_show.h"
 
-static bool approve, check, usb, once, rework, plain;
+static bool approve, check, usb, once, rework, plain, yes;
 static struct opt_list slots;
 static const char *station, *operator_name, *batch, *ledger_url, *http;
 static int64_t count;
@@ -22,6 +23,7 @@ const struct opt line_options[] = {
         { 0, "check", OPT_FLAG, &check, NULL, "prove the job and all its files, then end" },
         { 0, "approve", OPT_FLAG, &approve, NULL,
           "prove it, and lock job and files by their hashes" },
+        { 'y', "yes", OPT_FLAG, &yes, NULL, "approve also what is burnt, without asking" },
         { 0, "slot", OPT_LIST, &slots, "NAME=PORT", "a slot more (may be repeated)" },
         { 0, "usb", OPT_FLAG, &usb, NULL,
           "every USB serial port is a slot, now and when it is plugged in" },
@@ -182,6 +184,21 @@ static int with_ledger(const struct line_job *j, const struct line_kit *k)
         return status;
 }
 
+/* What is burnt into every unit is shown, and somebody has to agree: nothing can be taken back. */
+static int consent(const struct line_job *j, const struct line_kit *k)
+{
+        struct diag d = { 0 };
+
+        if (!k->secure)
+                return 0;
+        if (!g.json)
+                say("%s: burns into the eFuses of every unit (%s, %s):", j->path,
+                    k->secure->chip->name, k->secure->release ? "release" : "development");
+        if (line_secure_foretell(k, efuse_show_change, NULL, &d) < 0)
+                return fail(j->path, &d);
+        return efuse_confirm(yes, "not approved");
+}
+
 /* The lock and what else was to be done. */
 static int proven(const struct line_job *j, const struct line_kit *k, struct report *r)
 {
@@ -192,6 +209,8 @@ static int proven(const struct line_job *j, const struct line_kit *k, struct rep
                 return job_status(report_finish(r));
         status = with_ledger(j, k);
         if (status != 0)
+                return status;
+        if (approve && (status = consent(j, k)) != 0)
                 return status;
         if (approve && line_lock_write(j, &files, r) < 0)
                 return job_status(report_finish(r));
@@ -212,6 +231,8 @@ int cmd_line(int argc, char **argv)
         (void)argc;
         if (count < 0)
                 return usage_error("--count: not below 0");
+        if (yes && !approve)
+                return usage_error("--yes goes with --approve: it agrees to what is burnt");
         if (approve + check > 1)
                 return usage_error("--approve checks too: one of both");
         interrupt_catch_gently();

@@ -24,7 +24,7 @@ static int refused; /* exit status of a confirmation that was not given */
 static int confirm(void *ctx)
 {
         (void)ctx;
-        refused = efuse_confirm(yes);
+        refused = efuse_confirm(yes, "nothing was burnt");
         return refused ? -E_CANCELLED : 0;
 }
 

@@ -40,8 +40,9 @@ int efuse_adc_info(struct efuse_plan *p, struct efuse_dev *dev, const struct efu
 int efuse_digest(struct efuse_plan *p, struct efuse_dev *dev, const struct efuse_words *w);
 int efuse_check_error(struct efuse_plan *p, struct efuse_dev *dev, const struct efuse_words *w);
 
-/* 0 behind --yes or the word BURN typed at a terminal; else an exit status after a line. */
-int efuse_confirm(bool yes);
+/* 0 behind --yes or the word BURN typed at a terminal; else an exit status after a line that begins
+ * with otherwise. */
+int efuse_confirm(bool yes, const char *otherwise);
 
 /* One line of a plan, for people or (--json) as an object. */
 void efuse_show_change(void *ctx, const char *text);

@@ -97,13 +97,6 @@ static void find_table(struct guard *gd)
         }
 }
 
-/* Read and written past the flash encryption: data partitions without the flag. */
-static bool is_raw(const struct ptable_entry *e)
-{
-        return e && e->type == PTABLE_DATA && e->subtype != PTABLE_DATA_OTA &&
-               e->subtype != PTABLE_DATA_NVS_KEYS && !(e->flags & PTABLE_FLAG_ENCRYPTED);
-}
-
 static bool looks_plain(const struct blob *b)
 {
         struct espimg img;
@@ -115,7 +108,9 @@ static bool looks_plain(const struct blob *b)
 
 static int check_encryption(const struct guard *gd, struct job_file *f, struct diag *d)
 {
-        f->raw = is_raw(entry_of(gd, f));
+        const struct ptable_entry *e = entry_of(gd, f);
+
+        f->raw = e && !ptable_is_ciphered(e);
         if (f->raw)
                 f->encrypted = false;
         if (gd->job->force || f->raw || f->encrypted || gd->job->flash_key)

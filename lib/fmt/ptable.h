@@ -64,6 +64,16 @@ static inline bool ptable_is_slot(const struct ptable_entry *e)
                e->subtype <= PTABLE_APP_OTA_15;
 }
 
+/* Does a chip with flash encryption decrypt it? Apps, otadata, NVS keys, what boots them, and what
+ * is flagged so; other data are read as they lie there (ESP-IDF v5.5, esp_partition). */
+static inline bool ptable_is_ciphered(const struct ptable_entry *e)
+{
+        return e->flags & PTABLE_FLAG_ENCRYPTED || e->type == PTABLE_APP ||
+               e->type == PTABLE_BOOTLOADER || e->type == PTABLE_TABLE ||
+               ptable_is(e, PTABLE_DATA, PTABLE_DATA_OTA) ||
+               ptable_is(e, PTABLE_DATA, PTABLE_DATA_NVS_KEYS);
+}
+
 /* OTA slots that can be used: ota_0, ota_1, … up to the first that is missing (0 … 16). */
 unsigned ptable_slots(const struct ptable *t);
 

@@ -26,7 +26,7 @@ struct loader_config {
         unsigned attempts; /* to connect; 0: 7 */
         const char *stub;  /* esptool's JSON of a stub loader, or a folder of them (esp32c3.json);
                               NULL: the ROM alone */
-        unsigned hurry;      /* all time-outs divided by this; 0: 1. For links without a wire */
+        unsigned hurry;    /* all time-outs divided by this; 0: 1. For links without a wire */
         const char *baud_memory; /* file that remembers the rate a port works at; NULL: none */
         /* callbacks, all may be NULL */
         void (*trace)(void *ctx, const char *line);
@@ -54,6 +54,12 @@ int loader_close(struct loader *l, enum loader_after after, struct diag *d);
  * case; *out is returned (link_close), NULL on failure. Errors: -E_LINK, -E_TIMEOUT, -E_REFUSED.
  */
 int loader_leave(struct loader *l, unsigned baud, struct link **out, struct diag *d);
+
+/*
+ * The same for a chip that no loader answers on: reset by the lines, if the link has any. link is
+ * borrowed, its rate is baud then. 0 or -E_LINK.
+ */
+int loader_restart(struct link *link, unsigned baud);
 
 const struct chip *loader_chip(const struct loader *l);
 struct link *loader_link(struct loader *l); /* borrowed */

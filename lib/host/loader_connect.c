@@ -45,11 +45,11 @@ static const struct step run[] = { { 0, 1, 100 }, { 0, 0, LAST } };
 static const struct step run_usb[] = { { 0, 1, 200 }, { 0, 0, 200 }, { 0, 0, LAST } };
 
 /* extra: milliseconds more before the boot pin is let go (boards with a large capacitor at EN). */
-static int play(struct loader *l, const struct step *s, unsigned extra)
+static int play(struct link *link, const struct step *s, unsigned extra)
 {
         for (;; s++) {
                 const bool boots = s->dtr && !s->rts;
-                const int rc = link_lines(l->link, s->dtr, s->rts);
+                const int rc = link_lines(link, s->dtr, s->rts);
 
                 if (rc < 0 || s->ms == LAST)
                         return rc;
@@ -60,13 +60,22 @@ static int play(struct loader *l, const struct step *s, unsigned extra)
 int loader_reset_download(struct loader *l, unsigned attempt)
 {
         if (l->cfg.before == LOADER_USB_RESET || l->usb)
-                return play(l, usb_jtag, 0);
-        return play(l, attempt % 4 < 2 ? tight : classic, attempt % 2 ? 500 : 0);
+                return play(l->link, usb_jtag, 0);
+        return play(l->link, attempt % 4 < 2 ? tight : classic, attempt % 2 ? 500 : 0);
 }
 
 int loader_reset_run(struct loader *l)
 {
-        return play(l, l->usb ? run_usb : run, 0);
+        return play(l->link, l->usb ? run_usb : run, 0);
+}
+
+int loader_restart(struct link *link, unsigned baud)
+{
+        int rc = link_has_baud(link) ? link_baud(link, baud) : 0;
+
+        if (rc == 0 && link_has_lines(link))
+                rc = play(link, link_is_usb_jtag(link) ? run_usb : run, 0);
+        return rc == -E_UNSUPPORTED ? 0 : rc;
 }
 
 /* What the chip prints after a reset says in which mode it started. */

@@ -14,12 +14,10 @@
 #include "host/template.h"
 #include "host/secboot_sign.h"
 
-#define KEY_MAX 64u
-
 /* A key of the unit, from its file or made. */
 struct unit_key {
         char *path;
-        uint8_t key[KEY_MAX];
+        uint8_t key[SECURE_KEY_MAX];
         size_t len;
         bool present; /* in its file */
 };
@@ -81,16 +79,23 @@ static int key_load(struct run *r, const struct secure_key *k, unsigned block, s
         return rc;
 }
 
-static int key_open(struct run *r, const struct secure_key *k, unsigned block, const char *mac,
+int secure_key_path(const struct secure_key *k, const uint8_t mac[6], char **path, struct diag *d)
+{
+        char text[13];
+        const struct template_var vars[] = { { "mac", text, 0 }, { 0 } };
+
+        *path = NULL;
+        for (size_t i = 0; i < 6; i++)
+                snprintf(text + 2 * i, 3, "%02x", mac[i]);
+        return k->file ? template_fill(k->file, vars, path, NULL, d) : 0;
+}
+
+static int key_open(struct run *r, const struct secure_key *k, unsigned block, const uint8_t mac[6],
                     struct unit_key *u, struct diag *d)
 {
-        const struct template_var vars[] = { { "mac", mac, 0 }, { 0 } };
-        int rc;
+        int rc = secure_key_path(k, mac, &u->path, d);
 
-        if (!k->file)
-                return 0;
-        rc = template_fill(k->file, vars, &u->path, NULL, d);
-        if (rc == 0)
+        if (rc == 0 && u->path)
                 rc = key_load(r, k, block, u, d);
         if (rc == -E_RANDOM)
                 diag_set(d, E_RANDOM, "no random numbers to be had for a key");
@@ -111,6 +116,13 @@ static int key_keep(const struct unit_key *u, struct diag *d)
         rc = file_mkdirs(dir, 0700, d);
         free(dir);
         return rc < 0 ? rc : file_save_new(u->path, u->key, u->len, FILE_SECRET, d);
+}
+
+static int keep_keys(struct run *r, struct diag *d)
+{
+        int rc = key_keep(&r->flash, d);
+
+        return rc < 0 ? rc : key_keep(&r->nvs, d);
 }
 
 static int digests_load(struct run *r, struct diag *d)
@@ -348,6 +360,12 @@ static const struct step {
 
 enum { STEPS = sizeof steps / sizeof *steps };
 
+/* The last step is what closes. */
+static size_t steps_of(const struct run *r)
+{
+        return r->o->keep_open ? STEPS - 1 : STEPS;
+}
+
 /* --- running --- */
 
 struct teller {
@@ -402,7 +420,7 @@ static int foretell(struct run *r, bool show, unsigned *todo, struct diag *d)
         int rc = 0;
 
         *todo = 0;
-        for (size_t i = 0; i < STEPS && rc == 0; i++) {
+        for (size_t i = 0; i < steps_of(r) && rc == 0; i++) {
                 struct teller t = { r->o, steps[i].name };
                 struct efuse_plan *plan = NULL;
                 int bits = 0;
@@ -461,11 +479,9 @@ static int burn_step(struct run *r, const struct step *s, struct secure_result *
 static int burn_all(struct run *r, struct secure_result *res, struct diag *d)
 {
         unsigned todo = 0;
-        int rc = key_keep(&r->flash, d);
+        int rc = keep_keys(r, d);
 
-        if (rc == 0)
-                rc = key_keep(&r->nvs, d);
-        for (size_t i = 0; i < STEPS && rc == 0; i++)
+        for (size_t i = 0; i < steps_of(r) && rc == 0; i++)
                 rc = burn_step(r, &steps[i], res, d);
         if (rc < 0 || efuse_dev_is_closed(r->dev))
                 return rc;
@@ -488,20 +504,58 @@ static void unit_mac(const struct run *r, uint8_t mac[6])
                 mac[i] = raw[5 - i];
 }
 
-static int prepare(struct run *r, struct secure_result *res, struct diag *d)
+static int open_keys(struct run *r, const uint8_t mac[6], struct diag *d)
 {
-        char mac[13];
         int rc;
 
         if (r->p->chip != r->chip)
                 return diag_set(d, E_TYPE, "the profile is for the %s, and this is an %s",
                                 r->p->chip->name, r->chip->name);
-        unit_mac(r, res->mac);
-        for (size_t i = 0; i < 6; i++)
-                snprintf(mac + 2 * i, 3, "%02x", res->mac[i]);
         rc = key_open(r, &r->p->flash, is_v1(r) ? 1 : r->p->flash.block, mac, &r->flash, d);
+        return rc < 0 ? rc : key_open(r, &r->p->nvs, r->p->nvs.block, mac, &r->nvs, d);
+}
+
+/* What the run has on the heap and in its memory. */
+static void run_free(struct run *r)
+{
+        free(r->flash.path);
+        free(r->nvs.path);
+        wipe(r, sizeof *r);
+}
+
+int secure_plan_keys(const struct secure_profile *p, struct efuse_dev *dev, struct secure_keys *k,
+                     struct diag *d)
+{
+        struct run r = { .p = p, .dev = dev, .chip = efuse_dev_chip(dev) };
+        uint8_t mac[6];
+        int rc;
+
+        memset(k, 0, sizeof *k);
+        unit_mac(&r, mac);
+        rc = open_keys(&r, mac, d);
         if (rc == 0)
-                rc = key_open(r, &r->p->nvs, r->p->nvs.block, mac, &r->nvs, d);
+                rc = keep_keys(&r, d);
+        if (rc == 0) {
+                memcpy(k->flash, r.flash.key, r.flash.len);
+                memcpy(k->nvs, r.nvs.key, r.nvs.len);
+                k->flash_len = r.flash.len;
+                k->nvs_len = r.nvs.len;
+        }
+        run_free(&r);
+        return rc;
+}
+
+void secure_keys_wipe(struct secure_keys *k)
+{
+        wipe(k, sizeof *k);
+}
+
+static int prepare(struct run *r, struct secure_result *res, struct diag *d)
+{
+        int rc;
+
+        unit_mac(r, res->mac);
+        rc = open_keys(r, res->mac, d);
         res->made_flash_key = r->flash.path && !r->flash.present;
         res->made_nvs_key = r->nvs.path && !r->nvs.present;
         return rc < 0 ? rc : digests_load(r, d);
@@ -515,7 +569,7 @@ int secure_plan_run(const struct secure_profile *p, struct efuse_dev *dev,
         int rc;
 
         memset(res, 0, sizeof *res);
-        res->steps = STEPS;
+        res->steps = (unsigned)steps_of(&r);
         rc = prepare(&r, res, d);
         if (rc == 0)
                 rc = foretell_all(&r, &todo, d);
@@ -527,9 +581,7 @@ int secure_plan_run(const struct secure_profile *p, struct efuse_dev *dev,
         res->confirmed = efuse_dev_is_confirmed(dev);
         if (rc == 0 && (rc = efuse_dev_digest(dev, res->digest)) < 0)
                 diag_set(d, -rc, "%s", err_text(rc));
-        free(r.flash.path);
-        free(r.nvs.path);
-        wipe(&r, sizeof r);
+        run_free(&r);
         return rc;
 }
 

@@ -1,5 +1,6 @@
 /* A flashed board starts, says what it is, makes its key where that is wanted, and is locked. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -151,45 +152,187 @@ static int make_keys(struct line_unit *u, struct line_talk *t)
         return rc < 0 ? talk_fail(u, "keys", &d) : 0;
 }
 
-static int prove(struct line_unit *u)
+static int await_verdict(struct line_unit *u, struct line_talk *t, unsigned what,
+                         struct token *token)
 {
-        const struct line_job *j = u->st->cfg->job;
-        struct line_talk t = { .link = u->link };
-        struct token token;
-        struct diag d = { 0 };
-        int rc;
+        int rc = await_token(u, t, token);
 
-        if (j->selftest.off)
-                return 0;
-        rc = await_token(u, &t, &token);
-        if (rc == 0 && j->factory.keys == LINE_KEYS_DEVICE) {
-                /* the first verdict says that the certificate is missing; the second counts */
-                rc = make_keys(u, &t);
-                if (rc == 0) {
-                        line_unit_phase(u, LINE_TEST);
-                        rc = await_token(u, &t, &token);
-                }
+        if (rc < 0 || !(what & LINE_BOOT_KEYS) || u->st->cfg->job->factory.keys != LINE_KEYS_DEVICE)
+                return rc;
+        /* the first verdict says that the certificate is missing; the second counts */
+        rc = make_keys(u, t);
+        if (rc == 0) {
+                line_unit_phase(u, LINE_TEST);
+                rc = await_token(u, t, token);
         }
-        if (rc == 0)
-                rc = check_token(u, &token);
-        if (rc == 0 && j->lock && talk_command(&t, "lock", talk_clock() + ANSWER_MS, NULL, &d) < 0)
-                rc = talk_fail(u, "selftest", &d);
         return rc;
 }
 
-int line_unit_boot(struct line_unit *u, struct loader *l)
+static int lock_console(struct line_unit *u, struct line_talk *t)
+{
+        struct diag d = { 0 };
+
+        if (!u->st->cfg->job->lock ||
+            talk_command(t, "lock", talk_clock() + ANSWER_MS, NULL, &d) == 0)
+                return 0;
+        return talk_fail(u, "selftest", &d);
+}
+
+static int prove(struct line_unit *u, unsigned what)
+{
+        struct line_talk t = { .link = u->link };
+        struct token token;
+        int rc;
+
+        if (u->st->cfg->job->selftest.off)
+                return 0;
+        rc = await_verdict(u, &t, what, &token);
+        if (rc == 0)
+                rc = check_token(u, &token);
+        return rc == 0 && what & LINE_BOOT_LOCK ? lock_console(u, &t) : rc;
+}
+
+/* The second try needs the port for itself. */
+static int boot_failed(struct line_unit *u)
+{
+        if (!strcmp(u->failure, "link")) {
+                link_close(u->link);
+                u->link = NULL;
+        }
+        return -1;
+}
+
+int line_unit_boot(struct line_unit *u, struct loader *l, unsigned what)
 {
         struct diag d = { 0 };
 
         line_unit_phase(u, LINE_TEST);
         if (loader_leave(l, u->st->cfg->job->selftest.baud, &u->link, &d) < 0)
                 return line_unit_fail(u, "link", d.code, "%s", diag_text(&d));
-        if (prove(u) == 0)
-                return 0;
-        /* the second try needs the port for itself */
-        if (!strcmp(u->failure, "link")) {
-                link_close(u->link);
-                u->link = NULL;
+        return prove(u, what) == 0 ? 0 : boot_failed(u);
+}
+
+/* ---- units whose download mode is closed ---- */
+
+static const char no_more[] =
+        "its download mode is closed: nothing can be written or burnt any more";
+
+static const char tested_only[] =
+        "tested, not written: its download mode is closed, only an update "
+        "over the air changes it; if that does not help, scrap it";
+
+/* Started, by its loader or without one. */
+static int start_closed(struct line_unit *u, struct loader *l)
+{
+        const struct line_job *j = u->st->cfg->job;
+        struct diag d = { 0 };
+        int rc;
+
+        if (l) {
+                rc = loader_leave(l, j->selftest.baud, &u->link, &d);
+        } else {
+                rc = link_open(u->st->cfg->view->slots[u->slot].port, j->selftest.baud, &u->link,
+                               &d);
+                if (rc == 0 && (rc = loader_restart(u->link, j->selftest.baud)) < 0)
+                        diag_set(&d, -rc, "the link is gone; check the cable");
         }
-        return -1;
+        return rc < 0 ? line_unit_fail(u, "link", d.code, "%s", diag_text(&d)) : 0;
+}
+
+/* Which one it is; silent stays what it was: a board that does not answer. */
+static int hear(struct line_unit *u, struct line_talk *t, struct token *token)
+{
+        const struct diag why = u->why;
+        const char *failure = u->failure;
+
+        u->failure = NULL;
+        if (await_token(u, t, token) < 0) {
+                if (failure && !strcmp(u->failure, "boot")) {
+                        u->failure = failure;
+                        u->why = why;
+                }
+                return -1;
+        }
+        if (ledger_mac(token->mac, u->mac) == 0)
+                return 0;
+        return line_unit_fail(u, "security", E_REFUSED,
+                              "its download mode is closed, and its program does not say its MAC: "
+                              "nobody can tell which unit it is");
+}
+
+/* The row that says that this line closed it; its images are those that it has still. */
+static int reclaim(struct line_unit *u)
+{
+        struct ledger_unit *was = malloc(sizeof *was);
+        int rc;
+
+        if (!was)
+                return line_unit_fail(u, "ledger", E_NOMEM, "out of memory");
+        rc = line_unit_find(u, was);
+        if (rc == 0)
+                rc = line_unit_fail(u, "security", E_REFUSED,
+                                    "its download mode is closed, and the ledger does not know "
+                                    "%s: it was secured elsewhere",
+                                    u->mac);
+        else if (rc > 0 && !*was->efuse && was->state != LEDGER_SCRAPPED)
+                rc = line_unit_fail(u, "security", E_REFUSED,
+                                    "its download mode is closed, but not by this line: the "
+                                    "ledger has no digest of its eFuses");
+        if (rc > 0)
+                rc = line_unit_claim(u);
+        if (rc == 0 && (was->state == LEDGER_PASSED || was->state == LEDGER_REWORK))
+                line_unit_warn(u, tested_only);
+        if (rc == 0 && !*u->row->images)
+                memcpy(u->row->images, was->images, sizeof was->images);
+        free(was);
+        return rc;
+}
+
+/* For its label: what it was given once. */
+static int made_again(struct line_unit *u)
+{
+        const struct line_config *cfg = u->st->cfg;
+        const struct line_unit_id id = { u->row->serial, u->mac,
+                                         u->row->number > 0 ? (uint64_t)u->row->number : 0 };
+        struct diag d = { 0 };
+
+        if (!cfg->job->label.given || !cfg->kit->maker || u->made.image.len ||
+            line_maker_make(cfg->kit->maker, &id, &u->made, &d) == 0)
+                return 0;
+        return line_unit_fail(u, "factory", d.code, "%s", diag_text(&d));
+}
+
+static int prove_closed(struct line_unit *u, struct line_talk *t, const struct token *token)
+{
+        int rc = check_token(u, token);
+        const struct diag why = u->why;
+
+        if (rc < 0) {
+                u->why = (struct diag){ 0 };
+                diag_set(&u->why, E_VERIFY, "%.140s; %s, only an update over the air changes it",
+                         diag_text(&why), no_more);
+                return -1;
+        }
+        if ((rc = lock_console(u, t)) == 0 && (rc = made_again(u)) == 0)
+                line_secure_forget(u);
+        return rc == 0 ? line_unit_step(u, LEDGER_VERIFIED) : rc;
+}
+
+int line_unit_closed(struct line_unit *u, struct loader *l)
+{
+        struct line_talk t = { 0 };
+        struct token token;
+        int rc = l ? line_secure_compare(u, l) : 0;
+
+        if (rc < 0) {
+                loader_leave(l, u->st->cfg->job->selftest.baud, &u->link, NULL);
+                return rc;
+        }
+        line_unit_phase(u, LINE_TEST);
+        if (start_closed(u, l) < 0)
+                return -1;
+        t.link = u->link;
+        if (hear(u, &t, &token) == 0 && reclaim(u) == 0 && prove_closed(u, &t, &token) == 0)
+                return 0;
+        return u->passed_before ? -1 : boot_failed(u);
 }

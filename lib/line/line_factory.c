@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/hex.h"
+#include "fmt/nvs_read.h"
 #include "fmt/nvs_write.h"
 #include "host/batch_conf.h"
 #include "host/ca.h"
@@ -24,6 +25,7 @@
 struct line_maker {
         const struct line_job *job;
         size_t size;
+        bool sealed; /* images of a folder have to be encrypted */
         struct batch_conf conf;
         struct profile profile;
         struct ca ca;
@@ -257,6 +259,11 @@ static int load_image(struct line_maker *m, const struct unit *u, struct blob *o
         if (rc == 0 && (!out->len || out->len > m->size))
                 rc = diag_set(d, E_NOSPACE, "%s: %zu bytes do not fit partition %s of %zu", path,
                               out->len, m->job->factory.partition.text, m->size);
+        if (rc == 0 && m->sealed && nvs_looks_plain(out->data, out->len))
+                rc = diag_set(d, E_VERIFY,
+                              "%s is a plain NVS image, and the units have keys for NVS: their "
+                              "firmware could not read it; nvsgen encrypt it",
+                              path);
         free(path);
         return rc;
 }
@@ -515,7 +522,7 @@ static int open_ca(struct line_maker *m, struct report *r)
         return 0;
 }
 
-int line_maker_open(const struct line_job *job, size_t size, struct line_maker **out,
+int line_maker_open(const struct line_job *job, size_t size, bool sealed, struct line_maker **out,
                     struct report *r)
 {
         const struct line_factory *f = &job->factory;
@@ -528,6 +535,7 @@ int line_maker_open(const struct line_job *job, size_t size, struct line_maker *
         pthread_mutex_init(&m->lock, NULL);
         m->job = job;
         m->size = size;
+        m->sealed = sealed;
         m->prov = (struct prov_config){ .service = f->prov_service.text,
                                         .transport = f->prov_transport.text };
         if (f->prov && (rc = prov_check(&m->prov, &d)) < 0)

@@ -21,7 +21,7 @@ struct line_maker; /* opaque; safe to use from several threads */
  * profile. size: of the partition, bytes. job is borrowed until close. Errors go to r, with their
  * place in the job or in the named file.
  */
-int line_maker_open(const struct line_job *job, size_t size, struct line_maker **out,
+int line_maker_open(const struct line_job *job, size_t size, bool sealed, struct line_maker **out,
                     struct report *r);
 void line_maker_close(struct line_maker *m); /* NULL is fine */
 

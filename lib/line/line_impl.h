@@ -10,6 +10,9 @@
 #include "line/line_talk.h"
 #include "host/link.h"
 #include "host/loader.h"
+#include "host/flash_plan.h"
+#include "fmt/nvs_crypt.h"
+#include "host/secure_plan.h"
 
 struct line_station {
         const struct line_config *cfg;
@@ -25,6 +28,9 @@ struct line_unit {
         struct ledger_claim claim;
         struct ledger_unit *row; /* claim.unit */
         struct line_made made;
+        struct secure_keys keys; /* its own; wiped with the unit */
+        struct nvs_keys nvs;     /* what its factory data are encrypted with */
+        bool flash_shut; /* an eFuse keeps download mode away from the flash: it is written */
         char mac[LEDGER_MAC_LEN];
         char chip[32], revision[16], flash_id[32];
         unsigned baud; /* of this try */
@@ -45,9 +51,57 @@ struct line_unit {
  */
 int line_unit_run(struct line_station *st, size_t slot, struct link *link, struct link **left);
 
-/* line_boot.c: start the flashed program and let it prove itself. l is taken; u->link is set. 0 or
- * -1 with u->failure and u->why. */
-int line_unit_boot(struct line_unit *u, struct loader *l);
+/*
+ * line_boot.c: start the flashed program and let it prove itself. l is taken; u->link is set. 0 or
+ * -1 with u->failure and u->why. A secured unit is started twice: behind the first burns, where it
+ * may make its key, and once it is closed, where its console may be locked.
+ */
+enum { LINE_BOOT_KEYS = 1, LINE_BOOT_LOCK = 2 };
+int line_unit_boot(struct line_unit *u, struct loader *l, unsigned what);
+
+/*
+ * The same for a unit whose download mode is closed, by us at an earlier try: it says itself which
+ * one it is. l (may be NULL) is taken, u->link is set. A unit that passed is told so, one that was
+ * cut off behind its last burn passes.
+ */
+int line_unit_closed(struct line_unit *u, struct loader *l);
+
+/* The ledger's part, each as soon as it answers. 0, or -1 with u->failure (or u->passed_before). */
+int line_unit_claim(struct line_unit *u);
+/* 1: the ledger has a unit of this MAC, 0: not, -1. */
+int line_unit_find(struct line_unit *u, struct ledger_unit *row);
+int line_unit_step(struct line_unit *u, enum ledger_state state);
+
+/* Something to say of a unit that passes. */
+void line_unit_warn(struct line_unit *u, const char *text);
+
+/* line_secure.c: 0, or -1 with u->failure and u->why. */
+
+/* Can this board become what the profile says? Nothing is written or burnt. */
+int line_secure_judge(struct line_unit *u, struct loader *l);
+
+/* The unit's keys, made where they are not there; on disk when this returns. */
+int line_secure_keys(struct line_unit *u, struct loader *l);
+
+/* Its factory data, encrypted as its firmware reads them. */
+int line_secure_seal(struct line_unit *u);
+
+/* All images, as the chip will decrypt them. */
+int line_secure_write(struct line_unit *u, struct loader *l, struct flash_stats *st,
+                      struct diag *d);
+
+/* Burn and read back all but what closes the chip; then that, with the ledger told before. */
+int line_secure_burn(struct line_unit *u, struct loader *l);
+int line_secure_close(struct line_unit *u, struct loader *l);
+
+/* Is a closed chip in secure download mode one of ours, as far as it says? */
+int line_secure_compare(struct line_unit *u, struct loader *l);
+
+/* Its keys are removed, where the job wants that. */
+void line_secure_forget(struct line_unit *u);
+
+/* line_secure_check.c: prove the job's security against its images and its table. */
+int line_secure_open(struct line_kit *k, struct report *r);
 
 /* The next phase in view and clock. */
 void line_unit_phase(struct line_unit *u, enum line_phase p);
@@ -55,6 +109,9 @@ void line_unit_phase(struct line_unit *u, enum line_phase p);
 /* u->failure and u->why; returns -1. */
 int line_unit_fail(struct line_unit *u, const char *failure, int code, const char *fmt, ...)
         __attribute__((format(printf, 4, 5)));
+
+/* The same for a failure of the wire itself, or else what: of the thing that was done. */
+int line_unit_fail_or(struct line_unit *u, const char *what, const struct diag *d);
 
 /* Is this the ledger's own trouble: to be tried again? */
 bool line_is_station_trouble(int rc);

@@ -534,6 +534,41 @@ static int take_factory(struct reader *d, const cJSON *v, void *to)
         return rc < 0 ? rc : factory_whole(d, f);
 }
 
+/* What becomes of the files with a unit's own keys. */
+static int take_keeping(struct reader *d, const cJSON *v, void *to)
+{
+        struct line_word w;
+        const int rc = take_word(d, v, &w);
+
+        if (rc < 0)
+                return rc;
+        *(bool *)to = !strcmp(w.text, "remove");
+        return !strcmp(w.text, "remove") || !strcmp(w.text, "keep")
+                       ? 0
+                       : bad(d, E_SYNTAX, "'%s' is none of keep, remove", w.text);
+}
+
+static int take_security(struct reader *d, const cJSON *v, void *to)
+{
+        static const struct member ms[] = {
+                { "profile", PATH, AT(line_security, profile), 0, 0, NULL },
+                { "nvs_keys", PATH, AT(line_security, nvs_keys), 0, 0, NULL },
+                { "keys", PART, AT(line_security, remove_keys), 0, 0, take_keeping },
+                { 0 },
+        };
+        struct line_security *s = to;
+        struct line_word w;
+        const int rc = take_object(d, v, ms, s);
+
+        place(d, &w);
+        s->given = true;
+        s->line = w.line;
+        s->column = w.column;
+        return rc < 0 || s->profile.text
+                       ? rc
+                       : bad(d, E_SYNTAX, "profile is missing: what is burnt, fctry-secure(5)");
+}
+
 static int take_selftest(struct reader *d, const cJSON *v, void *to)
 {
         static const struct member ms[] = {
@@ -620,6 +655,7 @@ static const struct member members[] = {
         { "erase", PART, 0, 0, 0, take_erase },
         { "serial", PART, 0, 0, 0, take_serial },
         { "factory", PART, AT(line_job, factory), 0, 0, take_factory },
+        { "security", PART, AT(line_job, security), 0, 0, take_security },
         { "selftest", PART, 0, 0, 0, take_selftest },
         { "lock", FLAG, AT(line_job, lock), 0, 0, NULL },
         { "ledger", WORD, AT(line_job, ledger), 0, 0, NULL },
@@ -646,6 +682,10 @@ static void judge(struct reader *d)
                 bad(d, E_SYNTAX, "count goes with a template");
         if (j->selftest.off && (j->lock || j->factory.keys == LINE_KEYS_DEVICE))
                 bad(d, E_SYNTAX, "lock and on-device keys need the self-test: it is switched off");
+        if (j->selftest.off && j->security.given)
+                bad(d, E_SYNTAX,
+                    "security needs the self-test: what boots with the eFuses shows that they are "
+                    "right");
 }
 
 static void defaults(struct line_job *j)

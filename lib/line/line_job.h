@@ -64,6 +64,15 @@ struct line_factory {
         uint32_t line, column;
 };
 
+/* Nothing is burnt without it. */
+struct line_security {
+        bool given;
+        struct line_word profile;  /* fctry-secure(5) */
+        struct line_word nvs_keys; /* file of a unit's NVS keys, with {mac} */
+        bool remove_keys;          /* the unit's own ones, once it is closed */
+        uint32_t line, column;
+};
+
 enum line_serials { LINE_SERIAL_MAC, LINE_SERIAL_COUNTER, LINE_SERIAL_LIST };
 
 struct line_job {
@@ -86,6 +95,7 @@ struct line_job {
         struct line_word serial; /* template, or the list's path */
         uint64_t serial_start, serial_count;
         struct line_factory factory;
+        struct line_security security;
         struct {
                 bool off;
                 struct line_word pass; /* a line with this in it stands for the token */

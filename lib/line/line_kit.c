@@ -70,12 +70,23 @@ static const struct ptable_entry *find_partition(struct line_kit *k, const struc
 
 /* ---- parts ---- */
 
+/* What is in no partition is the bootloader, or the table. */
+static bool is_ciphered(const struct line_kit *k, uint32_t offset)
+{
+        for (size_t i = 0; i < k->table.count; i++)
+                if (offset >= k->table.entries[i].offset &&
+                    offset < ptable_end(&k->table.entries[i]))
+                        return ptable_is_ciphered(&k->table.entries[i]);
+        return true;
+}
+
 static struct line_part *add_part(struct line_kit *k, const char *name, uint32_t offset)
 {
         struct line_part *p = &k->parts[k->part_count++];
 
         p->name = name;
         p->offset = offset;
+        p->ciphered = is_ciphered(k, offset);
         return p;
 }
 
@@ -394,6 +405,7 @@ static int open_factory(struct line_kit *k, struct report *r)
                 return -E_NOTFOUND;
         k->factory_offset = e->offset;
         k->factory_size = e->size;
+        k->factory_ciphered = ptable_is_ciphered(e);
         if (f->keys == LINE_KEYS_DEVICE && e->flags & PTABLE_FLAG_READONLY)
                 return line_job_error(k->job, &f->partition, E_INVAL, r,
                                       "factory: partition %s is readonly in the table; a unit that "
@@ -405,7 +417,7 @@ static int open_factory(struct line_kit *k, struct report *r)
                         return line_job_error(k->job, &f->partition, E_EXISTS, r,
                                               "factory: %s goes to partition %s too",
                                               k->parts[i].name, e->name);
-        if ((rc = line_maker_open(k->job, k->factory_size, &k->maker, r)) < 0)
+        if ((rc = line_maker_open(k->job, k->factory_size, k->seals, &k->maker, r)) < 0)
                 return rc;
         return try_units(k, r);
 }
@@ -423,6 +435,7 @@ int line_kit_open(struct line_kit *k, const struct line_job *job, struct report 
                 add_table(k, r);
                 add_erase(k, r);
                 if (load_serials(k, r) == 0) {
+                        line_secure_open(k, r);
                         open_factory(k, r);
                         line_label_open(k, r);
                 }
@@ -439,6 +452,7 @@ void line_kit_close(struct line_kit *k)
                 blob_free_secret(&k->parts[i].data);
         line_maker_close(k->maker);
         label_free(k->label);
+        secure_profile_free(k->secure);
         for (size_t i = 0; i < k->serial_count; i++)
                 free(k->serials[i]);
         free(k->serials);

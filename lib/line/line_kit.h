@@ -12,6 +12,7 @@
 #include "host/flash_plan.h"
 #include "line/line_factory.h"
 #include "line/line_job.h"
+#include "host/secure_profile.h"
 #include "host/sha256.h"
 
 #define LINE_PARTS_MAX (LINE_IMAGES_MAX + LINE_ERASE_MAX + 1)
@@ -22,6 +23,7 @@ struct line_part {
         uint32_t offset;
         struct blob data; /* blank ones are 0xff */
         bool blank;
+        bool ciphered; /* under flash encryption the chip decrypts it */
         uint8_t sha256[SHA256_LEN];
 };
 
@@ -33,8 +35,12 @@ struct line_kit {
         struct flash_plan *plan; /* of all parts */
         uint32_t end;            /* of the last partition, bytes: what a flash must have */
         uint32_t factory_offset, factory_size; /* size 0: no factory data */
+        bool factory_ciphered;                 /* as in line_part */
         struct line_maker *maker;              /* NULL: no factory data */
         struct label *label;                   /* NULL: none is printed */
+        struct secure_profile *secure;         /* NULL: nothing is burnt */
+        bool seals;                            /* the factory data are encrypted with NVS keys */
+        uint32_t nvs_keys_offset;              /* of their partition; 0: none, they are derived */
         char **serials;                        /* of a list, in order; owned */
         size_t serial_count;
         unsigned rev_min, rev_max; /* of the job and of the images together */
@@ -47,6 +53,13 @@ struct line_kit {
  */
 int line_kit_open(struct line_kit *k, const struct line_job *job, struct report *r);
 void line_kit_close(struct line_kit *k);
+
+/*
+ * What would be burnt into a fresh unit, a line at a time, as secure_plan_run says it. 0, also
+ * where the job burns nothing; else why the profile cannot be carried out.
+ */
+int line_secure_foretell(const struct line_kit *k, void (*line)(void *ctx, const char *text),
+                         void *ctx, struct diag *d);
 
 /* The serial number of counter n. */
 int line_serial_make(const struct line_job *job, uint64_t n, char out[65]);

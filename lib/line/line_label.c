@@ -50,7 +50,6 @@ void line_unit_label(struct line_unit *u)
 {
         const struct line_config *cfg = u->st->cfg;
         char date[11];
-        struct line_slot_view *s;
         struct diag d = { 0 };
         struct label_data x;
         char note[160];
@@ -74,10 +73,7 @@ void line_unit_label(struct line_unit *u)
                 return;
         }
         snprintf(note, sizeof note, "no label: %.140s", diag_text(&d));
-        ledger_remark(cfg->ledger, u->row, "note", note, NULL);
-        s = line_view_take(cfg->view, u->slot);
-        snprintf(s->warning, sizeof s->warning, "%s", note);
-        line_view_done(cfg->view, u->slot, LINE_NEWS_SLOT);
+        line_unit_warn(u, note);
 }
 
 int line_label_open(struct line_kit *k, struct report *r)

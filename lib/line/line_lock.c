@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/hex.h"
+#include "host/secure_profile.h"
 #include "host/sha256.h"
 
 struct list {
@@ -93,6 +94,25 @@ static void add_in(struct list *l, const char *dir, const char *name)
         free(path);
 }
 
+/* The profile, the signing keys that it names, and a flash key that all units share. */
+static void add_security(struct list *l)
+{
+        struct report quiet = { .silent = true };
+        const struct line_word *path = &l->j->security.profile;
+        struct secure_profile *p = NULL;
+
+        add(l, path->text);
+        if (!path->text || secure_profile_load(path->text, &p, &quiet) < 0)
+                return; /* who opens the kit says what is wrong with it */
+        for (size_t i = 0; i < p->boot.count; i++)
+                add(l, p->boot.keys[i]);
+        if (p->flash.file && !strchr(p->flash.file, '{'))
+                add(l, p->flash.file);
+        if (p->nvs.file && !strchr(p->nvs.file, '{'))
+                add(l, p->nvs.file);
+        secure_profile_free(p);
+}
+
 static void collect(struct list *l)
 {
         const struct line_job *j = l->j;
@@ -112,6 +132,7 @@ static void collect(struct list *l)
         if (j->factory.folder.text)
                 add_folder(l, j->factory.folder.text);
         add(l, j->label.template.text);
+        add_security(l);
 }
 
 /* As it is written: relative to the job's folder where that is a beginning of it. */

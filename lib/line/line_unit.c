@@ -33,8 +33,7 @@ int line_unit_fail(struct line_unit *u, const char *failure, int code, const cha
         return -1;
 }
 
-/* A failure of the wire itself, or what: of the thing that was done. */
-static int link_or(struct line_unit *u, const char *what, const struct diag *d)
+int line_unit_fail_or(struct line_unit *u, const char *what, const struct diag *d)
 {
         const bool wire = d->code == E_TIMEOUT || d->code == E_LINK || d->code == E_PROTO;
 
@@ -136,7 +135,27 @@ static int import_mac(struct line_unit *u, struct diag *d)
         return ledger_import(u->st->cfg->ledger, u->st->cfg->batch, &id, 1, &counts, NULL, d);
 }
 
-static int claim(struct line_unit *u)
+int line_unit_find(struct line_unit *u, struct ledger_unit *row)
+{
+        struct diag d;
+        int rc;
+
+        do {
+                d = (struct diag){ 0 };
+                rc = ledger_find(u->st->cfg->ledger, u->mac, row, &d);
+        } while (wait_for_ledger(u, rc, &d, true));
+        if (rc == 0 || rc == -E_NOTFOUND)
+                return rc == 0;
+        return line_unit_fail(u, "ledger", -rc, "%s", diag_text(&d));
+}
+
+/* What is not known of a closed chip stays as it was. */
+static const char *or_null(const char *text)
+{
+        return *text ? text : NULL;
+}
+
+int line_unit_claim(struct line_unit *u)
 {
         const struct line_config *cfg = u->st->cfg;
         struct diag d;
@@ -148,9 +167,9 @@ static int claim(struct line_unit *u)
         u->claim.batch = cfg->batch;
         u->claim.mac = u->mac;
         u->claim.slot = cfg->view->slots[u->slot].name;
-        u->claim.chip = u->chip;
-        u->claim.revision = u->revision;
-        u->claim.flash_id = u->flash_id;
+        u->claim.chip = or_null(u->chip);
+        u->claim.revision = or_null(u->revision);
+        u->claim.flash_id = or_null(u->flash_id);
         u->claim.rework = cfg->rework;
         do {
                 d = (struct diag){ 0 };
@@ -172,7 +191,7 @@ static int claim(struct line_unit *u)
         return line_unit_fail(u, "ledger", -rc, "%s", diag_text(&d));
 }
 
-static int step(struct line_unit *u, enum ledger_state state)
+int line_unit_step(struct line_unit *u, enum ledger_state state)
 {
         struct diag d;
         int rc;
@@ -226,34 +245,42 @@ static int check_flash(struct line_unit *u, const struct loader_flash_id *id)
         return 0;
 }
 
+static int check_flash_chip(struct line_unit *u, struct loader *l)
+{
+        struct loader_flash_id id = { 0 };
+        struct diag d = { 0 };
+
+        if (loader_flash_attach(l, 0, &d) < 0 || loader_flash_id(l, &id, &d) < 0)
+                return line_unit_fail_or(u, "flash-id", &d);
+        snprintf(u->flash_id, sizeof u->flash_id, "%02x%02x%02x", id.id & 0xff, id.id >> 8 & 0xff,
+                 id.id >> 16 & 0xff);
+        return check_flash(u, &id);
+}
+
 static int check_board(struct line_unit *u, struct loader *l)
 {
+        const bool secures = u->st->cfg->kit->secure != NULL;
         struct loader_info info;
         struct loader_security sec;
-        struct loader_flash_id id = { 0 };
         struct diag d = { 0 };
 
         if (loader_secure_download(l))
                 return line_unit_fail(u, "security", E_REFUSED,
                                       "secure download mode is on: this board was made before");
         if (loader_info(l, &info, &d) < 0 || loader_security(l, &sec, &d) < 0)
-                return link_or(u, "wrong-chip", &d);
+                return line_unit_fail_or(u, "wrong-chip", &d);
         snprintf(u->mac, sizeof u->mac, "%02x:%02x:%02x:%02x:%02x:%02x", info.mac[0], info.mac[1],
                  info.mac[2], info.mac[3], info.mac[4], info.mac[5]);
         snprintf(u->chip, sizeof u->chip, "%s", loader_chip(l)->name);
         snprintf(u->revision, sizeof u->revision, "v%u.%u", info.revision / 100,
                  info.revision % 100);
-        if (sec.secure_boot || sec.encrypted)
+        if (!secures && (sec.secure_boot || sec.encrypted))
                 return line_unit_fail(u, "security", E_REFUSED,
                                       "%s is on: plain images would not run on this board",
                                       sec.encrypted ? "flash encryption" : "secure boot");
-        if (check_revision(u, info.revision) < 0)
+        if (check_revision(u, info.revision) < 0 || (secures && line_secure_judge(u, l) < 0))
                 return -1;
-        if (loader_flash_attach(l, 0, &d) < 0 || loader_flash_id(l, &id, &d) < 0)
-                return link_or(u, "flash-id", &d);
-        snprintf(u->flash_id, sizeof u->flash_id, "%02x%02x%02x", id.id & 0xff, id.id >> 8 & 0xff,
-                 id.id >> 16 & 0xff);
-        return check_flash(u, &id);
+        return u->flash_shut ? 0 : check_flash_chip(u, l);
 }
 
 /* ---- write ---- */
@@ -279,13 +306,16 @@ static int record_images(struct line_unit *u)
         return rc < 0 ? line_unit_fail(u, "ledger", -rc, "the list of images is too long") : 0;
 }
 
-static int make(struct line_unit *u)
+static int make(struct line_unit *u, struct loader *l)
 {
         const struct line_config *cfg = u->st->cfg;
         struct diag d = { 0 };
         int rc = 0;
 
         line_unit_phase(u, LINE_MAKE);
+        u->row->efuse[0] = 0; /* of an attempt before this one */
+        if (cfg->kit->secure && line_secure_keys(u, l) < 0)
+                return -1;
         if (cfg->kit->maker && !u->made.image.len) {
                 const struct line_unit_id id = { u->row->serial, u->mac,
                                                  u->row->number > 0 ? (uint64_t)u->row->number
@@ -295,6 +325,8 @@ static int make(struct line_unit *u)
                 if ((rc = line_maker_make(cfg->kit->maker, &id, &u->made, &d)) < 0)
                         return line_unit_fail(u, "factory", d.code ? d.code : -rc, "%s",
                                               diag_text(&d));
+                if (line_secure_seal(u) < 0)
+                        return -1;
                 snprintf(u->row->cert_serial, sizeof u->row->cert_serial, "%s",
                          u->made.cert_serial);
                 snprintf(u->row->service, sizeof u->row->service, "%s", u->made.service);
@@ -306,7 +338,7 @@ static int make(struct line_unit *u)
         }
         if (record_images(u) < 0)
                 return -1;
-        return step(u, LEDGER_MADE);
+        return line_unit_step(u, LEDGER_MADE);
 }
 
 static int write_factory(struct line_unit *u, struct loader *l, struct diag *d)
@@ -328,6 +360,15 @@ static int write_factory(struct line_unit *u, struct loader *l, struct diag *d)
         return rc;
 }
 
+/* Images of all units as they were compressed once, then the unit's own. */
+static int write_plain(struct line_unit *u, struct loader *l, struct flash_stats *st,
+                       struct diag *d)
+{
+        const int rc = flash_plan_run(u->st->cfg->kit->plan, l, st, d);
+
+        return rc == 0 && u->made.image.len ? write_factory(u, l, d) : rc;
+}
+
 static int write_all(struct line_unit *u, struct loader *l)
 {
         const struct line_kit *k = u->st->cfg->kit;
@@ -341,15 +382,14 @@ static int write_all(struct line_unit *u, struct loader *l)
         for (size_t i = 0; i < k->part_count; i++)
                 if (!k->parts[i].blank)
                         u->total += k->parts[i].data.len;
-        if ((rc = loader_fast(l, &d)) == 0 && (rc = flash_plan_run(k->plan, l, &st, &d)) == 0 &&
-            u->made.image.len)
-                rc = write_factory(u, l, &d);
+        if ((rc = loader_fast(l, &d)) == 0)
+                rc = k->secure ? line_secure_write(u, l, &st, &d) : write_plain(u, l, &st, &d);
         if (rc < 0)
-                return link_or(u, "verify", &d);
+                return line_unit_fail_or(u, "verify", &d);
         if (st.images_unverified)
                 return line_unit_fail(u, "verify", E_VERIFY,
                                       "this chip cannot tell what its flash holds");
-        return step(u, LEDGER_FLASHED);
+        return line_unit_step(u, LEDGER_FLASHED);
 }
 
 /* ---- the way ---- */
@@ -365,7 +405,6 @@ static int open_loader(struct line_unit *u, struct loader **l)
                                            .ctx = u };
         struct diag d = { 0 };
 
-        line_unit_phase(u, LINE_CONNECT);
         if (u->link)
                 link_baud(u->link, ROMLDR_BAUD); /* where the loader looks first */
         u->link = NULL;
@@ -373,26 +412,81 @@ static int open_loader(struct line_unit *u, struct loader **l)
                 return 0;
         if (d.code == E_VERIFY || d.code == E_UNSUPPORTED)
                 return line_unit_fail(u, "wrong-chip", d.code, "%s", diag_text(&d));
-        return line_unit_fail(u, d.code == E_TIMEOUT ? "no-sync" : "link", d.code, "%s",
-                              diag_text(&d));
+        return line_unit_fail(u,
+                              d.code == E_TIMEOUT   ? "no-sync"
+                              : d.code == E_REFUSED ? "security"
+                                                    : "link",
+                              d.code, "%s", diag_text(&d));
+}
+
+/* Everything that is written and, where the job says so, burnt into an open board. */
+static int work_open(struct line_unit *u, struct loader *l)
+{
+        int rc = check_board(u, l);
+
+        if (rc == 0)
+                rc = line_unit_claim(u);
+        if (rc == 0)
+                rc = make(u, l);
+        if (rc == 0 && !u->flash_shut)
+                rc = write_all(u, l);
+        if (rc == 0 && u->st->cfg->kit->secure)
+                rc = line_secure_burn(u, l);
+        return rc;
+}
+
+/* It has started with all that is burnt: now the door is shut, and it starts once more. */
+static int work_closing(struct line_unit *u)
+{
+        struct loader *l = NULL;
+        int rc;
+
+        line_unit_phase(u, LINE_SECURE);
+        rc = open_loader(u, &l);
+        if (rc == 0)
+                rc = line_secure_close(u, l);
+        if (rc == 0)
+                rc = line_unit_boot(u, l, LINE_BOOT_LOCK);
+        else if (l)
+                loader_leave(l, u->st->cfg->job->selftest.baud, &u->link, NULL);
+        if (rc == 0)
+                line_secure_forget(u);
+        return rc;
+}
+
+/* A chip that answers no more, though it did, or only as secure download mode does. */
+static bool looks_closed(const struct line_unit *u)
+{
+        const struct secure_profile *p = u->st->cfg->kit->secure;
+
+        return p && secure_plan_closes(p) &&
+               (u->why.code == E_REFUSED ||
+                (u->why.code == E_TIMEOUT && p->download == SECURE_DOWNLOAD_OFF));
 }
 
 /* One try. The loader is left as the program's link, or closed with the chip running again. */
 static int once(struct line_unit *u)
 {
+        const struct secure_profile *p = u->st->cfg->kit->secure;
+        const bool closes = p && secure_plan_closes(p);
         struct loader *l = NULL;
-        int rc = open_loader(u, &l);
+        int rc;
 
+        line_unit_phase(u, LINE_CONNECT);
+        rc = open_loader(u, &l);
+        if (rc < 0 && looks_closed(u))
+                return line_unit_closed(u, NULL);
+        if (rc == 0 && closes && loader_secure_download(l))
+                return line_unit_closed(u, l);
         if (rc == 0)
-                rc = check_board(u, l);
-        if (rc == 0)
-                rc = claim(u);
-        if (rc == 0)
-                rc = make(u);
-        if (rc == 0)
-                rc = write_all(u, l);
-        if (rc == 0)
-                return line_unit_boot(u, l) < 0 ? -1 : step(u, LEDGER_VERIFIED);
+                rc = work_open(u, l);
+        if (rc == 0) {
+                rc = line_unit_boot(u, l,
+                                    closes ? LINE_BOOT_KEYS : LINE_BOOT_KEYS | LINE_BOOT_LOCK);
+                if (rc == 0)
+                        rc = closes ? work_closing(u) : line_unit_step(u, LEDGER_VERIFIED);
+                return rc;
+        }
         if (l)
                 loader_leave(l, u->st->cfg->job->selftest.baud, &u->link, NULL);
         return rc;
@@ -420,6 +514,16 @@ static int work(struct line_unit *u)
         u->why = (struct diag){ 0 };
         u->baud = lower_rate(u->baud);
         return once(u);
+}
+
+void line_unit_warn(struct line_unit *u, const char *text)
+{
+        struct line_slot_view *s = line_view_take(u->st->cfg->view, u->slot);
+
+        snprintf(s->warning, sizeof s->warning, "%s", text);
+        line_view_done(u->st->cfg->view, u->slot, LINE_NEWS_SLOT);
+        if (u->row)
+                ledger_remark(u->st->cfg->ledger, u->row, "note", text, NULL);
 }
 
 static void record(struct line_unit *u, int rc)

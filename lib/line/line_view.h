@@ -18,8 +18,9 @@ enum line_phase {
         LINE_CLAIM,   /* which identity */
         LINE_MAKE,    /* credentials and factory image */
         LINE_WRITE,
-        LINE_TEST, /* it starts and says what it is */
-        LINE_KEYS, /* it makes its key, we sign */
+        LINE_SECURE, /* eFuses */
+        LINE_TEST,   /* it starts and says what it is */
+        LINE_KEYS,   /* it makes its key, we sign */
         LINE_RECORD,
         LINE_PASS,
         LINE_BEFORE, /* it had passed before: nothing was done */
