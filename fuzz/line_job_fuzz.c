@@ -45,6 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                         used += strlen(j->images[i].file.text);
                 for (size_t i = 0; i < j->factory.value_count; i++)
                         used += strlen(j->factory.values[i].text.text);
+                if (j->security.given)
+                        used += strlen(j->security.profile.text);
                 if (!used)
                         abort();
         }

@@ -281,6 +281,57 @@ static void test_cut_at_every_burn(void **state)
         }
 }
 
+/* All but the last step, then the rest, as a line does it; the keys are known before the first. */
+static void test_kept_open_then_closed(void **state)
+{
+        static uint8_t expected[SIM_EFUSE_MAX];
+        static uint8_t file[SIM_EFUSE_MAX];
+
+        (void)state;
+        for (size_t i = 0; i < sizeof profiles / sizeof *profiles; i++) {
+                struct secure_profile *p = profile(profiles[i].text);
+                struct board *b = board_new(profiles[i].type);
+                struct count count = { 0 };
+                struct secure_options o = { .keep_open = true,
+                                            .closing = on_closing,
+                                            .ctx = &count };
+                struct secure_result res;
+                struct secure_keys keys;
+                struct efuse_dev *dev;
+                struct diag d = { 0 };
+                char *path;
+
+                whole(i, p, expected);
+                assert_int_equal(secure_plan_closes(p), profiles[i].closes);
+                if (session(b, p, &o, 0, &res, &d) != 0)
+                        fail_msg("profile %zu: %s", i, diag_text(&d));
+                assert_false(res.closed);
+                assert_int_equal(count.closing, 0);
+                /* what it was encrypted with is in its file */
+                assert_int_equal(efuse_dev_open_file(NULL, p->chip, &dev, &d), 0);
+                assert_int_equal(secure_key_path(&p->flash, mac, &path, &d), 0);
+                assert_int_equal(path != NULL, p->flash.file != NULL);
+                assert_true(!path || file_exists(path));
+                free(path);
+                assert_int_equal(secure_plan_keys(p, dev, &keys, &d), 0);
+                assert_int_equal(keys.flash_len, p->flash.file ? p->flash.bits / 8 : 0);
+                secure_keys_wipe(&keys);
+                efuse_dev_close(dev);
+
+                o.keep_open = false;
+                if (session(b, p, &o, 0, &res, &d) != 0)
+                        fail_msg("profile %zu, the rest: %s", i, diag_text(&d));
+                assert_int_equal(res.closed, profiles[i].closes);
+                assert_int_equal(count.closing, profiles[i].closes);
+                assert_int_equal(res.burnt, profiles[i].closes);
+                sim_chip_reset(&b->chip, true);
+                sim_chip_efuse_put(&b->chip, file);
+                assert_memory_equal(file, expected, sizeof file);
+                board_free(b);
+                secure_profile_free(p);
+        }
+}
+
 static void test_what_is_there_is_left(void **state)
 {
         struct secure_profile *p = profile(profiles[1].text);
@@ -472,6 +523,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_cut_at_every_burn),
+                cmocka_unit_test(test_kept_open_then_closed),
                 cmocka_unit_test(test_what_is_there_is_left),
                 cmocka_unit_test(test_nothing_without_yes),
                 cmocka_unit_test(test_garbled_words_are_not_burnt),
