@@ -101,7 +101,7 @@ static int no_answer(struct loader *l, struct diag *d)
                               strstr(l->log, "wait uart") || strstr(l->log, "wait usb");
 
         if (download)
-                return diag_set(d, E_TIMEOUT,
+                return diag_set(d, E_LINK,
                                 "the chip waits for a download but does not hear us; "
                                 "check the TX line of the adapter");
         if (strstr(l->log, "Download") && strstr(l->log, "disable"))

@@ -239,17 +239,21 @@ static int start_closed(struct line_unit *u, struct loader *l)
         return rc < 0 ? line_unit_fail(u, "link", d.code, "%s", diag_text(&d)) : 0;
 }
 
-/* Which one it is; silent stays what it was: a board that does not answer. */
-static int hear(struct line_unit *u, struct line_talk *t, struct token *token)
-{
-        const struct diag why = u->why;
-        const char *failure = u->failure;
+/* What the loader said of it; failure NULL: that it is closed. */
+struct before {
+        const char *failure;
+        struct diag why;
+};
 
+/* Which one it is; silent stays what it was: a board that does not answer. */
+static int hear(struct line_unit *u, struct line_talk *t, const struct before *b,
+                struct token *token)
+{
         u->failure = NULL;
         if (await_token(u, t, token) < 0) {
-                if (failure && !strcmp(u->failure, "boot")) {
-                        u->failure = failure;
-                        u->why = why;
+                if (b->failure && !strcmp(u->failure, "boot")) {
+                        u->failure = b->failure;
+                        u->why = b->why;
                 }
                 return -1;
         }
@@ -260,8 +264,20 @@ static int hear(struct line_unit *u, struct line_talk *t, struct token *token)
                               "nobody can tell which unit it is");
 }
 
+/* Closed by somebody else, or only silent. */
+static int not_ours(struct line_unit *u, const struct before *b, bool known)
+{
+        if (b->failure && b->why.code == E_TIMEOUT)
+                return line_unit_fail(u, b->failure, E_TIMEOUT,
+                                      "%.160s; if its download mode is closed, not by this line",
+                                      diag_text(&b->why));
+        return line_unit_fail(u, "security", E_REFUSED,
+                              "its download mode is closed, but not by this line: the ledger %s",
+                              known ? "has no digest of its eFuses" : "does not know its MAC");
+}
+
 /* The row that says that this line closed it; its images are those that it has still. */
-static int reclaim(struct line_unit *u)
+static int reclaim(struct line_unit *u, const struct before *b)
 {
         struct ledger_unit *was = malloc(sizeof *was);
         int rc;
@@ -269,15 +285,8 @@ static int reclaim(struct line_unit *u)
         if (!was)
                 return line_unit_fail(u, "ledger", E_NOMEM, "out of memory");
         rc = line_unit_find(u, was);
-        if (rc == 0)
-                rc = line_unit_fail(u, "security", E_REFUSED,
-                                    "its download mode is closed, and the ledger does not know "
-                                    "%s: it was secured elsewhere",
-                                    u->mac);
-        else if (rc > 0 && !*was->efuse && was->state != LEDGER_SCRAPPED)
-                rc = line_unit_fail(u, "security", E_REFUSED,
-                                    "its download mode is closed, but not by this line: the "
-                                    "ledger has no digest of its eFuses");
+        if (rc == 0 || (rc > 0 && !*was->efuse && was->state != LEDGER_SCRAPPED))
+                rc = not_ours(u, b, rc > 0);
         if (rc > 0)
                 rc = line_unit_claim(u);
         if (rc == 0 && (was->state == LEDGER_PASSED || was->state == LEDGER_REWORK))
@@ -320,6 +329,7 @@ static int prove_closed(struct line_unit *u, struct line_talk *t, const struct t
 
 int line_unit_closed(struct line_unit *u, struct loader *l)
 {
+        const struct before b = { u->failure, u->why };
         struct line_talk t = { 0 };
         struct token token;
         int rc = l ? line_secure_compare(u, l) : 0;
@@ -332,7 +342,7 @@ int line_unit_closed(struct line_unit *u, struct loader *l)
         if (start_closed(u, l) < 0)
                 return -1;
         t.link = u->link;
-        if (hear(u, &t, &token) == 0 && reclaim(u) == 0 && prove_closed(u, &t, &token) == 0)
+        if (hear(u, &t, &b, &token) == 0 && reclaim(u, &b) == 0 && prove_closed(u, &t, &token) == 0)
                 return 0;
         return u->passed_before ? -1 : boot_failed(u);
 }

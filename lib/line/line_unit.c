@@ -336,7 +336,8 @@ static int make(struct line_unit *u, struct loader *l)
                              cfg->job->factory.out.text, u->made.stem) >= (int)sizeof u->row->files)
                         u->row->files[0] = 0;
         }
-        if (record_images(u) < 0)
+        /* what lies on a flash that cannot be reached is what an attempt before this one wrote */
+        if (!u->flash_shut && record_images(u) < 0)
                 return -1;
         return line_unit_step(u, LEDGER_MADE);
 }
@@ -519,11 +520,14 @@ static int work(struct line_unit *u)
 void line_unit_warn(struct line_unit *u, const char *text)
 {
         struct line_slot_view *s = line_view_take(u->st->cfg->view, u->slot);
+        struct ledger_unit row; /* what u->row has more than the ledger stays */
 
         snprintf(s->warning, sizeof s->warning, "%s", text);
         line_view_done(u->st->cfg->view, u->slot, LINE_NEWS_SLOT);
-        if (u->row)
-                ledger_remark(u->st->cfg->ledger, u->row, "note", text, NULL);
+        if (u->row) {
+                row = *u->row;
+                ledger_remark(u->st->cfg->ledger, &row, "note", text, NULL);
+        }
 }
 
 static void record(struct line_unit *u, int rc)

@@ -66,7 +66,11 @@ profile() { # NAME CHIP DOWNLOAD
 		}
 	END
 }
-signed 5 c3 0x7000 && signed 0 e32 0x6000 || { fail "images for both chips"; finish; exit 1; }
+if ! signed 5 c3 0x7000 || ! signed 0 e32 0x6000; then
+        fail "images for both chips"
+        finish
+        exit 1
+fi
 profile C3 esp32c3 secure
 job c3.job C3 esp32c3 0x0 c3
 profile E32 esp32 off
@@ -188,7 +192,7 @@ while [ "$tries" -lt 60 ] && { [ "$killed" -lt "$kills" ] || [ "$(sort -u passed
         b=$!
         for pid in "$a" "$b"; do
                 [ "$killed" -lt "$kills" ] || break
-                ms=$((RANDOM % 2500 + 50))
+                ms=$((RANDOM % 3500 + 50))
                 sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"
                 kill -9 "$pid" 2>/dev/null
         done
@@ -214,7 +218,7 @@ unit() {
         local flash=$1/flash$4.bin row mac serial
         mac=$(printf '24:0a:c4:a%x:00:%02x' "$([ "$1" = c3 ] && echo 2 || echo 3)" $(($4 + 1)))
         row=$(ledger --mac "$mac")
-        serial=$(echo "$row" | sed 's/.*"serial":"\([^"]*\)".*/\1/')
+        serial=$(sed 's/.*"serial":"\([^"]*\)".*/\1/' <<<"$row")
         echo "$row" | grep -q "\"efuse\":\"$(flasher --chip "$2" efuse --virt "$1/efuse$4.bin" digest)\"" || echo "$mac: digest of eFuses"
         flasher ledger export --ledger ledger.sqlite --events | grep -q "\"serial\":\"$serial\".*\"efuse\":\"" || echo "$mac: no event has the digest"
         local key=$3-keys/${mac//:/}-flash.bin nvs=$3-keys/${mac//:/}-nvs_keys.bin
