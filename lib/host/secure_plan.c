@@ -261,6 +261,13 @@ static int turn_on(struct run *r, struct efuse_plan *plan, const char *name, str
                                : set(r, plan, name, value, d);
 }
 
+static bool is_encrypted(const struct run *r)
+{
+        return __builtin_popcount((unsigned)efuse_value(
+                       r->chip, image(r), is_v1(r) ? "FLASH_CRYPT_CNT" : "SPI_BOOT_CRYPT_CNT")) %
+               2;
+}
+
 static int step_flash_on(struct run *r, struct efuse_plan *plan, struct diag *d)
 {
         static const char *const always[] = { "DIS_DOWNLOAD_ICACHE",
@@ -275,8 +282,13 @@ static int step_flash_on(struct run *r, struct efuse_plan *plan, struct diag *d)
                                                NULL };
         int rc;
 
-        if (!r->p->flash.file)
+        if (!r->p->flash.file && !r->p->flash_by_boot)
                 return 0;
+        if (r->p->flash_by_boot && !is_encrypted(r))
+                return r->o->dry_run ? 0
+                                     : diag_set(d, E_STATE,
+                                                "its bootloader has not switched it on: start the "
+                                                "unit, then run this again");
         rc = set_all(r, plan, always, d);
         if (rc == 0 && r->p->release)
                 rc = set_all(r, plan, release, d);
@@ -347,23 +359,25 @@ static int step_download(struct run *r, struct efuse_plan *plan, struct diag *d)
 static const struct step {
         const char *name;
         int (*add)(struct run *r, struct efuse_plan *plan, struct diag *d);
+        bool by_boot; /* where the bootloader encrypts: waits for its first start */
 } steps[] = {
         { "key of flash encryption", step_flash_key },
         { "key of NVS", step_nvs_key },
         { "digests of secure boot", step_digests },
-        { "flash encryption", step_flash_on },
+        { "flash encryption", step_flash_on, true },
         { "secure boot", step_boot_on },
         { "JTAG and further eFuses", step_rest },
-        { "locks", step_locks },
+        { "locks", step_locks, true }, /* RD_DIS: the bootloader hides its key */
         { "download mode", step_download },
 };
 
 enum { STEPS = sizeof steps / sizeof *steps };
 
-/* The last step is what closes. */
-static size_t steps_of(const struct run *r)
+/* Is it one of this run? */
+static bool is_due(const struct run *r, const struct step *s)
 {
-        return r->o->keep_open ? STEPS - 1 : STEPS;
+        return !r->o->keep_open ||
+               !(s->add == step_download || (s->by_boot && r->p->flash_by_boot));
 }
 
 /* --- running --- */
@@ -407,7 +421,8 @@ static int check_whole(struct run *r, struct diag *d)
         int rc = efuse_plan_new(r->dev, &plan);
 
         for (size_t i = 0; i < STEPS && rc == 0; i++)
-                rc = steps[i].add(r, plan, d);
+                if (is_due(r, &steps[i]))
+                        rc = steps[i].add(r, plan, d);
         if (rc == 0)
                 rc = efuse_plan_settle(plan, d);
         efuse_plan_free(plan);
@@ -420,11 +435,15 @@ static int foretell(struct run *r, bool show, unsigned *todo, struct diag *d)
         int rc = 0;
 
         *todo = 0;
-        for (size_t i = 0; i < steps_of(r) && rc == 0; i++) {
+        for (size_t i = 0; i < STEPS && rc == 0; i++) {
                 struct teller t = { r->o, steps[i].name };
                 struct efuse_plan *plan = NULL;
                 int bits = 0;
 
+                if (!is_due(r, &steps[i]))
+                        continue;
+                if (show && steps[i].add == step_flash_on && r->p->flash_by_boot && !is_encrypted(r))
+                        tell(&t, "by its bootloader, at the first start");
                 rc = step_plan(r, &steps[i], &plan, &bits, d);
                 if (rc == 0 && bits && show)
                         efuse_plan_show(plan, false, tell, &t);
@@ -481,8 +500,9 @@ static int burn_all(struct run *r, struct secure_result *res, struct diag *d)
         unsigned todo = 0;
         int rc = keep_keys(r, d);
 
-        for (size_t i = 0; i < steps_of(r) && rc == 0; i++)
-                rc = burn_step(r, &steps[i], res, d);
+        for (size_t i = 0; i < STEPS && rc == 0; i++)
+                if (is_due(r, &steps[i]))
+                        rc = burn_step(r, &steps[i], res, d);
         if (rc < 0 || efuse_dev_is_closed(r->dev))
                 return rc;
         if ((rc = efuse_dev_read(r->dev, d)) < 0)
@@ -569,7 +589,8 @@ int secure_plan_run(const struct secure_profile *p, struct efuse_dev *dev,
         int rc;
 
         memset(res, 0, sizeof *res);
-        res->steps = (unsigned)steps_of(&r);
+        for (size_t i = 0; i < STEPS; i++)
+                res->steps += is_due(&r, &steps[i]);
         rc = prepare(&r, res, d);
         if (rc == 0)
                 rc = foretell_all(&r, &todo, d);
@@ -605,7 +626,7 @@ int secure_plan_compare(const struct secure_profile *p, struct loader *l, struct
                                 p->chip->name, loader_chip(l)->name);
         if (!(s.flags & ROMLDR_SECF_SECURE_DOWNLOAD) || p->download != SECURE_DOWNLOAD_SECURE)
                 return diag_set(d, E_VERIFY, "its download mode is not as the profile has it");
-        if ((p->flash.file != NULL) != s.encrypted ||
+        if ((p->flash.file || p->flash_by_boot) != s.encrypted ||
             (s.encrypted && p->release && s.crypt_cnt != 7))
                 return diag_set(d, E_VERIFY, "its flash encryption is not as the profile has it");
         if ((p->boot.count != 0) != s.secure_boot)

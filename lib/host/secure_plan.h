@@ -17,8 +17,9 @@
 
 struct secure_options {
         bool dry_run; /* check and show; no key is made, nothing burnt */
-        /* Everything but the burn that closes the chip: for who wants to see it run first. The same
-         * again without this does the rest. */
+        /* Everything but the burn that closes the chip, and what has to wait for the bootloader's
+         * first start: for who wants to see it run first. The same again without this does the
+         * rest. */
         bool keep_open;
         /* What will be done, a line at a time; NULL: nobody looks. */
         void (*line)(void *ctx, const char *text);
@@ -49,6 +50,12 @@ struct secure_result {
 static inline bool secure_plan_closes(const struct secure_profile *p)
 {
         return p->download != SECURE_DOWNLOAD_KEEP;
+}
+
+/* Is anything left behind a run with keep_open? */
+static inline bool secure_plan_waits(const struct secure_profile *p)
+{
+        return secure_plan_closes(p) || p->flash_by_boot;
 }
 
 /* The unit's own keys: what its flash is encrypted with, and its HMAC key for NVS. */

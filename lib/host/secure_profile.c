@@ -348,7 +348,10 @@ static void take_parts(struct reader *d, const cJSON *root)
 
         p->release = i == 1;
         p->jtag_off = p->release;
-        if ((v = member(root, "flash_encryption")))
+        if ((v = member(root, "flash_encryption")) && cJSON_IsString(v) &&
+            !strcmp(v->valuestring, "bootloader"))
+                p->flash_by_boot = true;
+        else if (v)
                 take_key(d, v, "flash_encryption", &p->flash);
         if ((v = member(root, "nvs_key")) && v1)
                 bad(d, "nvs_key", E_UNSUPPORTED,

@@ -35,6 +35,7 @@ struct secure_profile {
         const struct efuse_chip *chip;
         bool release; /* else development: what can be taken back is left open */
         struct secure_key flash, nvs;
+        bool flash_by_boot; /* its bootloader makes the key and encrypts, at its first start */
         struct {
                 const char
                         *keys[SECURE_DIGESTS]; /* public (or private) keys, joined to the folder */

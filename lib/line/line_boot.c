@@ -288,11 +288,9 @@ static int reclaim(struct line_unit *u, const struct before *b)
         if (rc == 0 || (rc > 0 && !*was->efuse && was->state != LEDGER_SCRAPPED))
                 rc = not_ours(u, b, rc > 0);
         if (rc > 0)
-                rc = line_unit_claim(u);
+                rc = line_unit_reclaim(u, was);
         if (rc == 0 && (was->state == LEDGER_PASSED || was->state == LEDGER_REWORK))
                 line_unit_warn(u, tested_only);
-        if (rc == 0 && !*u->row->images)
-                memcpy(u->row->images, was->images, sizeof was->images);
         free(was);
         return rc;
 }

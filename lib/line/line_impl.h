@@ -30,7 +30,8 @@ struct line_unit {
         struct line_made made;
         struct secure_keys keys; /* its own; wiped with the unit */
         struct nvs_keys nvs;     /* what its factory data are encrypted with */
-        bool flash_shut; /* an eFuse keeps download mode away from the flash: it is written */
+        bool flash_done; /* it is written, and cannot be again: not with what the station has … */
+        bool flash_shut; /* … or not at all: an eFuse keeps download mode away from the flash */
         char mac[LEDGER_MAC_LEN];
         char chip[32], revision[16], flash_id[32];
         unsigned baud; /* of this try */
@@ -70,6 +71,8 @@ int line_unit_closed(struct line_unit *u, struct loader *l);
 int line_unit_claim(struct line_unit *u);
 /* 1: the ledger has a unit of this MAC, 0: not, -1. */
 int line_unit_find(struct line_unit *u, struct ledger_unit *row);
+/* Claimed, and told that its flash has what it had when it was was. */
+int line_unit_reclaim(struct line_unit *u, const struct ledger_unit *was);
 int line_unit_step(struct line_unit *u, enum ledger_state state);
 
 /* Something to say of a unit that passes. */

@@ -35,6 +35,17 @@ static bool is_burnt(struct efuse_dev *dev, const char *name)
         return f && efuse_get(efuse_dev_chip(dev), efuse_dev_image(dev), f);
 }
 
+/* Its bootloader has done so, with a key that nobody else has. */
+static bool is_encrypted(struct efuse_dev *dev)
+{
+        const struct efuse_chip *c = efuse_dev_chip(dev);
+        const uint32_t count = efuse_value(c, efuse_dev_image(dev),
+                                           c->flags & EFUSE_CHIP_V1 ? "FLASH_CRYPT_CNT"
+                                                                    : "SPI_BOOT_CRYPT_CNT");
+
+        return __builtin_popcount((unsigned)count) % 2;
+}
+
 int line_secure_judge(struct line_unit *u, struct loader *l)
 {
         const struct secure_options o = { .dry_run = true };
@@ -47,6 +58,7 @@ int line_secure_judge(struct line_unit *u, struct loader *l)
                 return fail(u, &d);
         rc = secure_plan_run(profile_of(u), dev, &o, &res, &d);
         u->flash_shut = is_burnt(dev, "SPI_DOWNLOAD_MSPI_DIS");
+        u->flash_done = u->flash_shut || (profile_of(u)->flash_by_boot && is_encrypted(dev));
         efuse_dev_close(dev);
         return rc < 0 ? fail(u, &d) : 0;
 }
@@ -294,7 +306,7 @@ static int burn(struct line_unit *u, struct loader *l, bool keep_open)
         if (rc < 0)
                 return fail(u, &d);
         /* a digest in the ledger before the unit is closed would say that it is */
-        if (!keep_open || !secure_plan_closes(profile_of(u)))
+        if (!keep_open || !secure_plan_waits(profile_of(u)))
                 keep_digest(u, res.digest);
         return 0;
 }

@@ -33,6 +33,11 @@ static const struct line_word *at_profile(const struct check *c)
         return &c->j->security.profile;
 }
 
+static bool encrypts(const struct check *c)
+{
+        return c->p->flash.file || c->p->flash_by_boot;
+}
+
 /* ---- keys ---- */
 
 /* A public key may be read by everybody; a file that looks like a private one may not. */
@@ -272,7 +277,7 @@ static void check_key_partition(struct check *c, const struct ptable_entry *e)
                 line_job_error(c->j, at, E_NOSPACE, c->r,
                                "security: partition %s has 0x%x bytes, NVS keys take 0x%x", e->name,
                                e->size, NVS_KEYS_SIZE);
-        if (!c->p->flash.file)
+        if (!encrypts(c))
                 line_job_error(c->j, at, E_INVAL, c->r,
                                "security: without flash encryption the NVS keys would lie on the "
                                "flash in the clear");
@@ -304,7 +309,7 @@ static void check_nvs(struct check *c)
                                "security: the table has partition %s for NVS keys: say where each "
                                "unit's are kept, \"nvs_keys\": \"keys/{mac}-nvs_keys.bin\"",
                                e->name);
-        if (f->config.text && (f->keys == LINE_KEYS_STATION || f->prov) && c->p->flash.file &&
+        if (f->config.text && (f->keys == LINE_KEYS_STATION || f->prov) && encrypts(c) &&
             c->p->release && !c->k->seals)
                 line_job_error(c->j, at_profile(c), E_INVAL, c->r,
                                "security: flash encryption does not cover partition %s, and the "

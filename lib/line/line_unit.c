@@ -191,6 +191,31 @@ int line_unit_claim(struct line_unit *u)
         return line_unit_fail(u, "ledger", -rc, "%s", diag_text(&d));
 }
 
+int line_unit_reclaim(struct line_unit *u, const struct ledger_unit *was)
+{
+        const int rc = line_unit_claim(u);
+
+        if (rc == 0 && !*u->row->images)
+                memcpy(u->row->images, was->images, sizeof was->images);
+        return rc;
+}
+
+/* A flash that cannot be written again has what an attempt before this one wrote. */
+static int claim(struct line_unit *u)
+{
+        struct ledger_unit *was;
+        int rc;
+
+        if (!u->flash_done)
+                return line_unit_claim(u);
+        if (!(was = calloc(1, sizeof *was)))
+                return line_unit_fail(u, "ledger", E_NOMEM, "out of memory");
+        rc = line_unit_find(u, was);
+        rc = rc < 0 ? rc : line_unit_reclaim(u, was);
+        free(was);
+        return rc;
+}
+
 int line_unit_step(struct line_unit *u, enum ledger_state state)
 {
         struct diag d;
@@ -336,8 +361,7 @@ static int make(struct line_unit *u, struct loader *l)
                              cfg->job->factory.out.text, u->made.stem) >= (int)sizeof u->row->files)
                         u->row->files[0] = 0;
         }
-        /* what lies on a flash that cannot be reached is what an attempt before this one wrote */
-        if (!u->flash_shut && record_images(u) < 0)
+        if (!u->flash_done && record_images(u) < 0)
                 return -1;
         return line_unit_step(u, LEDGER_MADE);
 }
@@ -426,10 +450,10 @@ static int work_open(struct line_unit *u, struct loader *l)
         int rc = check_board(u, l);
 
         if (rc == 0)
-                rc = line_unit_claim(u);
+                rc = claim(u);
         if (rc == 0)
                 rc = make(u, l);
-        if (rc == 0 && !u->flash_shut)
+        if (rc == 0 && !u->flash_done)
                 rc = write_all(u, l);
         if (rc == 0 && u->st->cfg->kit->secure)
                 rc = line_secure_burn(u, l);
@@ -439,6 +463,7 @@ static int work_open(struct line_unit *u, struct loader *l)
 /* It has started with all that is burnt: now the door is shut, and it starts once more. */
 static int work_closing(struct line_unit *u)
 {
+        const bool closes = secure_plan_closes(u->st->cfg->kit->secure);
         struct loader *l = NULL;
         int rc;
 
@@ -450,6 +475,8 @@ static int work_closing(struct line_unit *u)
                 rc = line_unit_boot(u, l, LINE_BOOT_LOCK);
         else if (l)
                 loader_leave(l, u->st->cfg->job->selftest.baud, &u->link, NULL);
+        if (rc == 0 && !closes)
+                rc = line_unit_step(u, LEDGER_VERIFIED);
         if (rc == 0)
                 line_secure_forget(u);
         return rc;
@@ -469,7 +496,7 @@ static bool looks_closed(const struct line_unit *u)
 static int once(struct line_unit *u)
 {
         const struct secure_profile *p = u->st->cfg->kit->secure;
-        const bool closes = p && secure_plan_closes(p);
+        const bool waits = p && secure_plan_waits(p);
         struct loader *l = NULL;
         int rc;
 
@@ -477,15 +504,14 @@ static int once(struct line_unit *u)
         rc = open_loader(u, &l);
         if (rc < 0 && looks_closed(u))
                 return line_unit_closed(u, NULL);
-        if (rc == 0 && closes && loader_secure_download(l))
+        if (rc == 0 && p && secure_plan_closes(p) && loader_secure_download(l))
                 return line_unit_closed(u, l);
         if (rc == 0)
                 rc = work_open(u, l);
         if (rc == 0) {
-                rc = line_unit_boot(u, l,
-                                    closes ? LINE_BOOT_KEYS : LINE_BOOT_KEYS | LINE_BOOT_LOCK);
+                rc = line_unit_boot(u, l, waits ? LINE_BOOT_KEYS : LINE_BOOT_KEYS | LINE_BOOT_LOCK);
                 if (rc == 0)
-                        rc = closes ? work_closing(u) : line_unit_step(u, LEDGER_VERIFIED);
+                        rc = waits ? work_closing(u) : line_unit_step(u, LEDGER_VERIFIED);
                 return rc;
         }
         if (l)
