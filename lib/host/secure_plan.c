@@ -442,7 +442,8 @@ static int foretell(struct run *r, bool show, unsigned *todo, struct diag *d)
 
                 if (!is_due(r, &steps[i]))
                         continue;
-                if (show && steps[i].add == step_flash_on && r->p->flash_by_boot && !is_encrypted(r))
+                if (show && steps[i].add == step_flash_on && r->p->flash_by_boot &&
+                    !is_encrypted(r))
                         tell(&t, "by its bootloader, at the first start");
                 rc = step_plan(r, &steps[i], &plan, &bits, d);
                 if (rc == 0 && bits && show)

@@ -39,9 +39,9 @@ static bool is_burnt(struct efuse_dev *dev, const char *name)
 static bool is_encrypted(struct efuse_dev *dev)
 {
         const struct efuse_chip *c = efuse_dev_chip(dev);
-        const uint32_t count = efuse_value(c, efuse_dev_image(dev),
-                                           c->flags & EFUSE_CHIP_V1 ? "FLASH_CRYPT_CNT"
-                                                                    : "SPI_BOOT_CRYPT_CNT");
+        const uint32_t count =
+                efuse_value(c, efuse_dev_image(dev),
+                            c->flags & EFUSE_CHIP_V1 ? "FLASH_CRYPT_CNT" : "SPI_BOOT_CRYPT_CNT");
 
         return __builtin_popcount((unsigned)count) % 2;
 }

@@ -8,6 +8,11 @@ trap line_end EXIT
 RANDOM=${LINE_SEED:-$$}
 kills=${LINE_KILLS:-3} boards=${LINE_BOARDS:-2}
 cd "$T" || exit 5
+if ! "$O/fw/pack" --help 2>&1 | grep -q -e --deflate; then
+        skip "a line of secured units" "the bootloader of an ESP32 does not fit with a signature"
+        finish
+        exit
+fi
 
 certgen ca ca --cn "Line" --no-passphrase --quiet >/dev/null
 cp "$TOP/samples/outlet/secure/partitions.csv" .
@@ -260,6 +265,39 @@ run flasher line c3.job --rework --once "${c3[0]}"
 expect "rework: what is not possible any more is said" 0 'tested, not written: its download mode is closed'
 check "a foreign app does not start (ESP32-C3)" boots c3 esp32c3 C3 240ac4a20001
 check "nor on the ESP32" boots e32 esp32 E32 240ac4a30001
+racks_stop
+
+# ---- a flash key that nobody has but the unit ----
+rack own 2 24:0a:c4:a5:00:01
+mapfile -t own <own/slots
+"$O/fw/pack" --bootloader --deflate --flash-encryption release --chip-id 5 --room 0x7000 -o own-boot.raw "$O/fw/bootloader.elf"
+flasher sign --key sign.pem -o own-boot.bin own-boot.raw 2>/dev/null
+cp c3-app.bin own-app.bin
+profile own esp32c3 secure
+sed -i 's/"flash_encryption": {.*}/"flash_encryption": "bootloader"/' own.json
+job own.job own esp32c3 0x0 own
+run flasher line --approve --yes own.job
+expect "the bootloader encrypts: the plan says so" 0 'flash encryption: by its bootloader, at the first start'
+vboard ctl own/ctl0 fault burn-power=$((RANDOM % 8 + 1)) >/dev/null
+flasher line own.job --once "${own[@]}" >run0 2>&1 &
+pid=$!
+sleep "0.$((RANDOM % 8 + 1))"
+kill -9 $pid 2>/dev/null
+wait $pid 2>/dev/null
+for _ in 1 2 3; do
+        mend own 2
+        run flasher line own.job --once "${own[@]}"
+        [ "$status" -eq 0 ] && break
+done
+expect "both are finished behind their first start" 0 'PASS.* own-000002'
+expect "as two units" 0 'PASS.* own-000001'
+row=$(ledger --mac 24:0a:c4:a5:00:01)
+check "the digest of all eFuses is in the ledger" grep -q "\"efuse\":\"$(flasher --chip esp32c3 efuse --virt own/efuse0.bin digest)\"" <<<"$row"
+check "and what lies on its flash" grep -q '"ota_0":"[0-9a-f]\{64\}"' <<<"$row"
+run flasher --chip esp32c3 efuse --virt own/efuse0.bin get SPI_BOOT_CRYPT_CNT SECURE_BOOT_EN
+if grep -qiE 'disable|false' "$T/stdout"; then fail "encryption and secure boot are on" "$(cat "$T/stdout")"; else pass "encryption and secure boot are on"; fi
+check "no flash key is on the station" test -z "$(ls own-keys/*-flash.bin 2>/dev/null)"
+check "its flash is ciphertext" sh -c '! grep -aqE "outlet|PRIVATE KEY|own-00000" own/flash0.bin'
 racks_stop
 
 # ---- the sample's job: keys that the station does not keep ----
