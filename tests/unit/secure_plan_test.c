@@ -332,6 +332,43 @@ static void test_kept_open_then_closed(void **state)
         }
 }
 
+/* Where the bootloader encrypts: nothing that would be in its way is burnt before its first start,
+ * and the chip is not closed before that. */
+static void test_bootloader_comes_first(void **state)
+{
+        struct secure_profile *p =
+                profile("{\"chip\":\"esp32c3\",\"mode\":\"release\","
+                        "\"flash_encryption\":\"bootloader\","
+                        "\"secure_boot\":{\"keys\":[\"sb.pem\"]},\"download\":\"off\"}");
+        struct board *b = board_new(&sim_esp32c3);
+        struct secure_options o = { .keep_open = true };
+        static uint8_t file[SIM_EFUSE_MAX];
+        struct secure_result res;
+        struct efuse_dev *dev;
+        struct diag d = { 0 };
+        char path[64];
+
+        (void)state;
+        assert_true(secure_plan_waits(p));
+        assert_int_equal(session(b, p, &o, 0, &res, &d), 0);
+        assert_int_equal(res.burnt, 3); /* digests, secure boot, JTAG */
+        o.keep_open = false;
+        assert_int_equal(session(b, p, &o, 0, &res, &d), -E_STATE);
+        assert_non_null(strstr(diag_text(&d), "start the unit"));
+        sim_chip_efuse_put(&b->chip, file);
+        snprintf(path, sizeof path, "%s/fresh.efuse", dir);
+        assert_int_equal(file_save(path, file, p->chip->size, FILE_SECRET, NULL), 0);
+        assert_int_equal(efuse_dev_open_file(path, p->chip, &dev, NULL), 0);
+        assert_int_equal(efuse_value(p->chip, efuse_dev_image(dev), "SECURE_BOOT_EN"), 1);
+        assert_int_equal(efuse_value(p->chip, efuse_dev_image(dev), "DIS_DOWNLOAD_MODE"), 0);
+        assert_int_equal(efuse_value(p->chip, efuse_dev_image(dev), "SPI_BOOT_CRYPT_CNT"), 0);
+        assert_false(efuse_write_protected(p->chip, efuse_dev_image(dev),
+                                           efuse_field(p->chip, "RD_DIS")->write_protect));
+        efuse_dev_close(dev);
+        board_free(b);
+        secure_profile_free(p);
+}
+
 static void test_what_is_there_is_left(void **state)
 {
         struct secure_profile *p = profile(profiles[1].text);
@@ -464,6 +501,7 @@ static void test_profiles_refused(void **state)
                 "{\"chip\":\"esp32c3\",\"mode\":\"release\",\"moed\":1}",
                 "{\"chip\":\"esp32c3\",\"mode\":\"release\",\"mode\":\"release\"}",
                 "{\"chip\":\"esp32c3\",\"mode\":\"release\",\"flash_encryption\":1}",
+                "{\"chip\":\"esp32c3\",\"mode\":\"release\",\"flash_encryption\":\"rom\"}",
                 "{\"chip\":\"esp32c3\",\"mode\":\"release\",\"flash_encryption\":{}}",
                 "{\"chip\":\"esp32c3\",\"mode\":\"release\",\"flash_encryption\":{\"key\":\"k\","
                 "\"bits\":512}}",
@@ -524,6 +562,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_cut_at_every_burn),
                 cmocka_unit_test(test_kept_open_then_closed),
+                cmocka_unit_test(test_bootloader_comes_first),
                 cmocka_unit_test(test_what_is_there_is_left),
                 cmocka_unit_test(test_nothing_without_yes),
                 cmocka_unit_test(test_garbled_words_are_not_burnt),
