@@ -6,10 +6,13 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "line/line_impl.h"
+#include "wire/bootlog.h"
 #include "wire/selftest.h"
 
 #define ANSWER_MS 5000u  /* of the console */
 #define KEY_MS    30000u /* an RSA key takes a small chip so long */
+#define RESTARTS  3u     /* behind the first start; a new firmware may do it once or twice */
+#define BLANKS    3u     /* times that the ROM finds nothing: a flash may be late once */
 
 static int talk_fail(struct line_unit *u, const char *what, const struct diag *d)
 {
@@ -64,17 +67,52 @@ static int judge_line(struct line_unit *u, struct line_talk *t, struct token *to
         return 0;
 }
 
+/* What a start has said so far. */
+struct start {
+        unsigned starts, blanks;
+        uint64_t began;
+};
+
+/* A start that comes to nothing is told at once, with the line that says so. */
+static int judge_start(struct line_unit *u, const struct line_talk *t, struct start *s)
+{
+        switch (bootlog_read(t->line)) {
+        case BOOTLOG_DEAD:
+                return line_unit_fail(u, "boot", E_VERIFY, "the firmware died: %.160s", t->line);
+        case BOOTLOG_BLANK:
+                if (++s->blanks < BLANKS)
+                        return 0;
+                return line_unit_fail(u, "boot", E_VERIFY,
+                                      "the chip finds nothing to start on its flash: %.160s",
+                                      t->line);
+        case BOOTLOG_START:
+                if (s->starts++ < RESTARTS)
+                        return 0;
+                return line_unit_fail(u, "boot", E_VERIFY,
+                                      "it restarts again and again, %u times within %u ms; the "
+                                      "last time: %.160s",
+                                      s->starts - 1, (unsigned)(talk_clock() - s->began), t->line);
+        case BOOTLOG_OTHER:
+                break;
+        }
+        return 0;
+}
+
 /* The next verdict; anything may come before it. */
 static int await_token(struct line_unit *u, struct line_talk *t, struct token *token)
 {
         const struct line_job *j = u->st->cfg->job;
-        const uint64_t deadline = talk_clock() + j->selftest.seconds * 1000u;
+        struct start start = { .began = talk_clock() };
+        const uint64_t deadline = start.began + j->selftest.seconds * 1000u;
         struct diag d = { 0 };
         int rc;
 
-        while ((rc = talk_line(t, deadline)) > 0)
+        while ((rc = talk_line(t, deadline)) > 0) {
                 if (judge_line(u, t, token))
                         return 0;
+                if (judge_start(u, t, &start) < 0)
+                        return -1;
+        }
         if (rc == 0)
                 return line_unit_fail(u, "boot", E_TIMEOUT,
                                       "no self-test within %u s; the last that it said: %s",

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "host/link_impl.h"
 #include "host/pool.h"
+#include "wire/bootlog.h"
 
 #define PEM_MAX ((size_t)16 << 10)
 
@@ -102,6 +103,8 @@ int talk_answer(struct line_talk *t, uint64_t deadline, struct blob *pem, struct
                         return 0;
                 if (!inside && !strncmp(t->line, "ERROR", 5))
                         return diag_set(d, E_REFUSED, "the console says: %s", t->line);
+                if (!inside && bootlog_read(t->line) == BOOTLOG_DEAD)
+                        return diag_set(d, E_VERIFY, "the firmware died: %.160s", t->line);
         }
         if (rc < 0)
                 return fail(rc, d);

@@ -30,7 +30,8 @@ int talk_line(struct line_talk *t, uint64_t deadline);
 
 /*
  * Send a command and wait for its "OK". Lines from BEGIN to END of a PEM text on the way go to pem
- * (may be NULL; returned: blob_free). -E_REFUSED: "ERROR …", said in d; -E_TIMEOUT, -E_LINK.
+ * (may be NULL; returned: blob_free). -E_REFUSED: "ERROR …", said in d; -E_VERIFY: the
+ * firmware died, and how; -E_TIMEOUT, -E_LINK.
  */
 int talk_command(struct line_talk *t, const char *command, uint64_t deadline, struct blob *pem,
                  struct diag *d);
