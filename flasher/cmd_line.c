@@ -126,6 +126,19 @@ static int open_ledger(const struct line_job *j, const char *station_name, struc
         return 0;
 }
 
+/* Serial numbers that another batch has are found before the first board. */
+static int check_batch(const struct line_config *cfg)
+{
+        const struct line_word *at = &cfg->job->serial;
+        struct diag d = { 0 };
+        const int rc = line_batch_check(cfg, &d);
+
+        if (rc < 0)
+                tool_error("%s:%u:%u: serial: %s", cfg->job->path, at->line, at->column,
+                           diag_text(&d));
+        return rc < 0 ? job_status(rc) : STATUS_DONE;
+}
+
 static int work(struct line_config *cfg)
 {
         struct line_view *v = cfg->view;
@@ -177,6 +190,8 @@ static int with_ledger(const struct line_job *j, const struct line_kit *k)
         if (status == 0)
                 status = open_ledger(j, v.station, &ledger);
         cfg.ledger = ledger;
+        if (status == 0)
+                status = check_batch(&cfg);
         if (status == 0 && !check && !approve)
                 status = work(&cfg);
         ledger_close(ledger);

@@ -118,6 +118,41 @@ long batch_template_make(const struct batch_gen *g, uint64_t counter, char *out,
         return (long)n;
 }
 
+int batch_template_read(const struct batch_gen *g, const char *text, uint64_t *counter)
+{
+        char again[BATCH_TEMPLATE_MAX];
+        const size_t n = strlen(text);
+        const char *p = g->template;
+        size_t head = 0;
+        size_t tail = 0;
+        unsigned width;
+        int zero;
+        char letter = 0;
+
+        /* how many characters stand before and behind the counter */
+        while (*p) {
+                if (*p == '%' && p[1] != '%') {
+                        if (!(p = conversion(p + 1, &zero, &width, &letter)))
+                                return -E_BUG;
+                        continue;
+                }
+                p += *p == '%' ? 2 : 1;
+                if (letter)
+                        tail++;
+                else
+                        head++;
+        }
+        if (n <= head + tail || n >= sizeof again)
+                return -E_NOTFOUND;
+        memcpy(again, text, n - tail);
+        again[n - tail] = 0;
+        *counter = strtoull(again + head, NULL, letter == 'x' || letter == 'X' ? 16 : 10);
+        return batch_template_make(g, *counter, again, sizeof again) == (long)n &&
+                               memcmp(again, text, n) == 0
+                       ? 0
+                       : -E_NOTFOUND;
+}
+
 int batch_random_make(const struct batch_gen *g, char out[BATCH_RANDOM_MAX + 1])
 {
         const unsigned letters = (unsigned)strlen(g->alphabet);

@@ -32,6 +32,9 @@ int batch_template_set(struct batch_gen *g, const char *text, struct diag *d);
 /* The template with counter in it: returns the length, -E_RANGE if it is longer than cap - 1. */
 long batch_template_make(const struct batch_gen *g, uint64_t counter, char *out, size_t cap);
 
+/* The counter that makes text. -E_NOTFOUND: none does. */
+int batch_template_read(const struct batch_gen *g, const char *text, uint64_t *counter);
+
 /* length random characters and a NUL, every character equally likely. -E_RANDOM. */
 int batch_random_make(const struct batch_gen *g, char out[BATCH_RANDOM_MAX + 1]);
 

@@ -140,6 +140,16 @@ struct ledger_batch {
 };
 int ledger_batch_define(struct ledger *l, const struct ledger_batch *b, struct diag *d);
 
+/*
+ * Before anything is handed out: would this batch (ledger_batch_define), or a list that is to be
+ * imported, ever come to a serial number that another batch has, or that its counter comes to?
+ * -E_EXISTS: the first such number is in d; or the ledger has a batch of that name that says
+ * another thing. Nothing is written.
+ */
+int ledger_batch_clash(struct ledger *l, const struct ledger_batch *b, struct diag *d);
+int ledger_list_clash(struct ledger *l, const char *batch, const char *const *serials, size_t n,
+                      struct diag *d);
+
 /* One identity of a pool. Only serial must be there. With a MAC it is that board's and no other's.
  */
 struct ledger_identity {

@@ -146,6 +146,11 @@ int ledger_put(struct ledger_tx *tx, const char *kind, const struct ledger_unit 
 int ledger_get(struct ledger *l, const char *where, const char *const *args, size_t n,
                struct ledger_unit *u, struct diag *d);
 
+/* 1: the batch is there and says the same, *next is what its counter hands out next; 0: it is not;
+ * -E_EXISTS: it says another thing. */
+int ledger_batch_known(struct ledger *l, const struct ledger_batch *b, int64_t *next,
+                       struct diag *d);
+
 /* Begin and end of reading; one reconnection is tried. */
 int ledger_read_begin(struct ledger *l, struct diag *d);
 int ledger_read_end(struct ledger *l, int rc, struct diag *d);

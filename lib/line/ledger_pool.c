@@ -10,19 +10,42 @@
 
 struct batch_known {
         char template[BATCH_TEMPLATE_MAX];
-        int64_t first, last;
+        int64_t first, last, next;
 };
 
 static int keep_known(void *ctx, const char *const *cols, int n)
 {
         struct batch_known *k = ctx;
 
-        if (n != 3 || strlen(cols[0]) >= sizeof k->template)
+        if (n != 4 || strlen(cols[0]) >= sizeof k->template)
                 return -E_FORMAT;
         strcpy(k->template, cols[0]);
         k->first = strtoll(cols[1], NULL, 10);
         k->last = strtoll(cols[2], NULL, 10);
+        k->next = strtoll(cols[3], NULL, 10);
         return 0;
+}
+
+int ledger_batch_known(struct ledger *l, const struct ledger_batch *b, int64_t *next,
+                       struct diag *d)
+{
+        const char *const args[] = { b->name };
+        struct batch_known k;
+        const int rc = ledger_query(
+                l, "SELECT template, first, last, next FROM fctry_batch WHERE name = $1", args, 1,
+                keep_known, &k, d);
+
+        if (rc <= 0)
+                return rc;
+        if (strcmp(k.template, b->template) != 0 || k.first != b->first || k.last != b->last)
+                return diag_set(d, E_EXISTS,
+                                "batch %s: has %s%s%s from %" PRId64 " to %" PRId64
+                                " already; give the other one another name",
+                                b->name,
+                                *k.template ? "template " : "a pool of imported identities",
+                                k.template, *k.template ? "" : ",", k.first, k.last);
+        *next = k.next;
+        return 1;
 }
 
 /* The batch is there and says the same (1), or is made with its event (0). */
@@ -40,23 +63,11 @@ static int batch_put(struct ledger_tx *tx, const struct ledger_batch *b, struct 
                                             { "first", first },
                                             { "last", last } },
                                    .set_count = 4 };
-        struct batch_known k;
-        int rc =
-                ledger_query(tx->l, "SELECT template, first, last FROM fctry_batch WHERE name = $1",
-                             args, 1, keep_known, &k, d);
+        int64_t next;
+        int rc = ledger_batch_known(tx->l, b, &next, d);
 
-        if (rc < 0)
+        if (rc != 0)
                 return rc;
-        if (rc > 0 &&
-            (strcmp(k.template, b->template) != 0 || k.first != b->first || k.last != b->last))
-                return diag_set(d, E_EXISTS,
-                                "batch %s: has %s%s%s from %" PRId64 " to %" PRId64
-                                " already; give the other one another name",
-                                b->name,
-                                *k.template ? "template " : "a pool of imported identities",
-                                k.template, *k.template ? "" : ",", k.first, k.last);
-        if (rc > 0)
-                return 1;
         snprintf(first, sizeof first, "%" PRId64, b->first);
         snprintf(last, sizeof last, "%" PRId64, b->last);
         if ((rc = ledger_append(tx, &r, d)) < 0)

@@ -267,12 +267,35 @@ int line_run(const struct line_config *cfg, struct diag *d)
         return rc;
 }
 
+static struct ledger_batch counter_of(const struct line_config *cfg)
+{
+        const struct line_job *j = cfg->job;
+
+        return (struct ledger_batch){ cfg->batch, j->serial.text, (int64_t)j->serial_start,
+                                      (int64_t)(j->serial_start + j->serial_count - 1) };
+}
+
+int line_batch_check(const struct line_config *cfg, struct diag *d)
+{
+        const struct ledger_batch b = counter_of(cfg);
+
+        switch (cfg->job->serials) {
+        case LINE_SERIAL_MAC:
+                return 0;
+        case LINE_SERIAL_COUNTER:
+                return ledger_batch_clash(cfg->ledger, &b, d);
+        case LINE_SERIAL_LIST:
+                break;
+        }
+        return ledger_list_clash(cfg->ledger, cfg->batch, (const char *const *)cfg->kit->serials,
+                                 cfg->kit->serial_count, d);
+}
+
 int line_batch_define(const struct line_config *cfg, struct diag *d)
 {
         const struct line_job *j = cfg->job;
         const struct line_kit *k = cfg->kit;
-        const struct ledger_batch b = { cfg->batch, j->serial.text, (int64_t)j->serial_start,
-                                        (int64_t)(j->serial_start + j->serial_count - 1) };
+        const struct ledger_batch b = counter_of(cfg);
         struct ledger_import_counts counts;
         struct ledger_identity *rows;
         int rc;

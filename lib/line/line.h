@@ -28,6 +28,12 @@ struct line_config {
 };
 
 /*
+ * Would the batch ever come to a serial number that another batch of the ledger has or comes to?
+ * Nothing is written. -E_EXISTS: yes, the first of them is in d.
+ */
+int line_batch_check(const struct line_config *cfg, struct diag *d);
+
+/*
  * Make the batch known to the ledger: its counter, or the identities of its list. Idempotent.
  * -E_EXISTS: the ledger has a batch of that name that says another thing.
  */

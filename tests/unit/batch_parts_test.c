@@ -217,6 +217,7 @@ static void test_templates(void **state)
                 { "%u", "255" },
                 { "%4d.", " 255." },
                 { "a%%%x", "a%ff" },
+                { "SO-%u5", "SO-2555" },
                 { "%08X", "000000FF" },
                 { "%u%%", "255%" },
                 { "%2u", "255" },
@@ -234,7 +235,8 @@ static void test_templates(void **state)
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
                 struct batch_gen g = { 0 };
                 char out[64];
-                const int rc = batch_template_set(&g, rows[i].text, NULL);
+                uint64_t counter;
+                int rc = batch_template_set(&g, rows[i].text, NULL);
 
                 assert_int_equal(rc, rows[i].made ? 0 : -E_SYNTAX);
                 if (!rows[i].made)
@@ -242,6 +244,16 @@ static void test_templates(void **state)
                 assert_int_equal(batch_template_make(&g, 255, out, sizeof out),
                                  strlen(rows[i].made));
                 assert_string_equal(out, rows[i].made);
+                counter = 0;
+                assert_int_equal(batch_template_read(&g, rows[i].made, &counter), 0);
+                assert_int_equal(counter, 255);
+                out[strlen(out) - 1]++; /* another last character */
+                rc = batch_template_read(&g, out, &counter);
+                assert_true(rc == -E_NOTFOUND || (rc == 0 && counter != 255));
+                assert_int_equal(batch_template_read(&g, "", &counter), -E_NOTFOUND);
+                assert_int_equal(batch_template_read(&g, "SO-", &counter), -E_NOTFOUND);
+                assert_int_equal(batch_template_read(&g, "SO-+00255", &counter), -E_NOTFOUND);
+                assert_int_equal(batch_template_read(&g, "SO-0000255", &counter), -E_NOTFOUND);
                 for (size_t cap = 1; cap <= strlen(rows[i].made); cap++)
                         assert_int_equal(batch_template_make(&g, 255, out, cap), -E_RANGE);
                 batch_gen_free(&g);

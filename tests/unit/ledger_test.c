@@ -559,6 +559,64 @@ static void test_open(void **state)
         assert_int_equal(ledger_open(&cfg, &l, NULL), -E_SYNTAX);
 }
 
+static int clash(struct ledger *l, const char *name, const char *template, int64_t first,
+                 int64_t last, struct diag *d)
+{
+        const struct ledger_batch b = {
+                .name = name, .template = template, .first = first, .last = last
+        };
+
+        *d = (struct diag){ 0 };
+        return ledger_batch_clash(l, &b, d);
+}
+
+/* What another batch has, or comes to, is found before the first unit. */
+static void test_clash(void **state)
+{
+        struct fixture *f = *state;
+        static const char *const list[] = { "A-1", "SO-000020", "SO-000018", "SO-000017" };
+        const struct ledger_identity pool[] = { { .serial = "SO-000300" }, { .serial = "X-5" } };
+        struct ledger_import_counts counts;
+        struct ledger_claim c;
+        struct diag d = { 0 };
+
+        assert_int_equal(clash(f->a, "one", "SO-%06u", 1, 1000, &d), 0); /* an empty ledger */
+        counter(f->a, 99);
+        assert_int_equal(claim(f->a, "020000000001", &c), 0);
+        assert_int_equal(claim(f->a, "020000000002", &c), 0);
+        /* its own numbers are no clash, nor is it with another range */
+        assert_int_equal(clash(f->a, "november", "SO-%06u", 17, 99, &d), 0);
+        assert_int_equal(clash(f->a, "november", "SO-%06u", 1, 99, &d), -E_EXISTS);
+        /* begun again at 1: the first that is taken */
+        assert_int_equal(clash(f->b, "december", "SO-%06u", 1, 1000, &d), -E_EXISTS);
+        assert_non_null(strstr(d.text, "would give SO-000017, which batch november has"));
+        assert_int_equal(clash(f->b, "december", "SO-%06u", 18, 0, &d), -E_EXISTS);
+        assert_non_null(strstr(d.text, "SO-000018, which batch november has"));
+        /* what it comes to only */
+        assert_int_equal(clash(f->b, "december", "SO-%06u", 50, 1000, &d), -E_EXISTS);
+        assert_non_null(strstr(d.text, "SO-000050, which batch november comes to"));
+        assert_int_equal(clash(f->b, "december", "SO-%06u", 1, 16, &d), 0);
+        assert_int_equal(clash(f->b, "december", "SO-%06u", 100, 0, &d), 0);
+        assert_int_equal(clash(f->b, "december", "SP-%06u", 1, 0, &d), 0);
+        /* another template that makes the same text */
+        assert_int_equal(clash(f->b, "december", "SO-0000%u", 10, 30, &d), -E_EXISTS);
+        assert_non_null(strstr(d.text, "SO-000017"));
+        /* a list: the first in its order */
+        d = (struct diag){ 0 };
+        assert_int_equal(ledger_list_clash(f->b, "list", list, 4, &d), -E_EXISTS);
+        assert_non_null(strstr(d.text, "SO-000020, which batch november comes to"));
+        d = (struct diag){ 0 };
+        assert_int_equal(ledger_list_clash(f->b, "list", list + 2, 2, &d), -E_EXISTS);
+        assert_non_null(strstr(d.text, "SO-000018, which batch november has"));
+        assert_int_equal(ledger_list_clash(f->b, "list", list, 1, &d), 0);
+        assert_int_equal(ledger_list_clash(f->b, "list", list, 0, &d), 0);
+        /* free identities of a pool are somebody's too */
+        assert_int_equal(ledger_import(f->b, "pool", pool, 2, &counts, NULL, &d), 0);
+        assert_int_equal(clash(f->b, "december", "SO-%06u", 200, 400, &d), -E_EXISTS);
+        assert_non_null(strstr(d.text, "SO-000300, which batch pool has"));
+        assert_int_equal(clash(f->b, "pool", "SO-%06u", 1, 2, &d), -E_EXISTS);
+}
+
 static void test_texts(void **state)
 {
         struct ledger_unit u = { 0 };
@@ -592,6 +650,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 CASE(test_counter),
                 CASE(test_batches),
+                CASE(test_clash),
                 CASE(test_way_of_a_unit),
                 CASE(test_passed_and_rework),
                 CASE(test_stale_attempt),
