@@ -75,14 +75,17 @@ static int one_unit(struct ledger *l, const struct label *t, const char *word, e
         struct label_unit x = { 0 };
         struct ledger_unit u;
         struct diag d = { 0 };
+        char when[LEDGER_TIME_LEN];
         char *stem = NULL;
         int rc = ledger_find(l, word, &u, &d);
 
         if (rc == 0 && !scan && u.state == LEDGER_SCRAPPED)
                 rc = diag_set(&d, E_STATE, "%s is scrapped: it gets no label", u.serial);
+        if (rc == 0)
+                rc = ledger_born(l, u.serial, when, &d);
         if (rc == 0) {
                 stem = stem_of(&u);
-                rc = label_unit(t, &u, stem, &x, &d);
+                rc = label_unit(t, &u, when, stem, &x, &d);
         }
         if (rc == 0)
                 rc = scan ? scan_label(t, &x, &d) : print_label(t, &x, form, &d);

@@ -374,6 +374,11 @@ bool label_needs_prov(const struct label *t)
         return uses(t, "payload") || uses(t, "pop");
 }
 
+const char *label_transport(const struct label *t)
+{
+        return t->transport ? t->transport : "ble";
+}
+
 int label_form_of(const char *word)
 {
         static const char *const words[] = { "zpl", "svg", "png" };
@@ -411,11 +416,15 @@ static int load_prov(const struct label *t, const struct ledger_unit *u, const c
         return rc;
 }
 
-int label_unit(const struct label *t, const struct ledger_unit *u, const char *stem,
-               struct label_unit *out, struct diag *d)
+static const char *or_null(const char *text)
+{
+        return *text ? text : NULL;
+}
+
+int label_unit(const struct label *t, const struct ledger_unit *u, const char *when,
+               const char *stem, struct label_unit *out, struct diag *d)
 {
         struct label_data *x = &out->data;
-        const char *when = *u->ended_at ? u->ended_at : u->claimed_at;
         int rc;
 
         *out = (struct label_unit){ .row = *u };
@@ -425,14 +434,14 @@ int label_unit(const struct label *t, const struct ledger_unit *u, const char *s
                 return rc;
         *x = (struct label_data){ .serial = out->row.serial,
                                   .mac = out->row.mac,
-                                  .batch = out->row.batch,
-                                  .chip = out->row.chip,
-                                  .firmware = out->row.firmware,
-                                  .cert_serial = out->row.cert_serial,
-                                  .service = out->service,
-                                  .date = out->date,
-                                  .payload = out->payload,
-                                  .pop = out->pop };
+                                  .batch = or_null(out->row.batch),
+                                  .chip = or_null(out->row.chip),
+                                  .firmware = or_null(out->row.firmware),
+                                  .cert_serial = or_null(out->row.cert_serial),
+                                  .service = or_null(out->service),
+                                  .date = or_null(out->date),
+                                  .payload = or_null(out->payload),
+                                  .pop = or_null(out->pop) };
         return 0;
 }
 

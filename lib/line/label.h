@@ -28,6 +28,9 @@ void label_free(struct label *t); /* NULL is fine */
  * the unit's .prov file. */
 bool label_needs_prov(const struct label *t);
 
+/* How its payload says that the unit is reached: "ble" or "softap". Borrowed. */
+const char *label_transport(const struct label *t);
+
 /* What a label can show: {serial}, {mac}, … in a template. NULL: not there, and a template that
  * names it is refused for this unit. Borrowed. */
 struct label_data {
@@ -46,12 +49,12 @@ struct label_unit {
 };
 
 /*
- * A unit of the ledger (u; copied), with the service name, proof of possession and payload from
- * STEM.prov as certgen left it, if the template needs them. stem NULL: u->files. -E_NOTFOUND: no
- * such file; -E_FORMAT: of no device.
+ * A unit of the ledger (u; copied), with the day of when ("2026-11-28T…", as ledger_born has it),
+ * the service name, proof of possession and payload from STEM.prov as certgen left it, if the
+ * template needs them. stem NULL: u->files. -E_NOTFOUND: no such file; -E_FORMAT: of no device.
  */
-int label_unit(const struct label *t, const struct ledger_unit *u, const char *stem,
-               struct label_unit *out, struct diag *d);
+int label_unit(const struct label *t, const struct ledger_unit *u, const char *when,
+               const char *stem, struct label_unit *out, struct diag *d);
 void label_unit_clear(struct label_unit *x);
 
 enum label_form { LABEL_ZPL, LABEL_SVG, LABEL_PNG };

@@ -228,6 +228,9 @@ int ledger_revoked(struct ledger *l, struct ledger_unit *u, struct diag *d);
 /* By serial, MAC (any spelling; of several units the live one) or service name. -E_NOTFOUND. */
 int ledger_find(struct ledger *l, const char *word, struct ledger_unit *u, struct diag *d);
 
+/* When a board first got this identity: rework leaves it as it is. "": none has. */
+int ledger_born(struct ledger *l, const char *serial, char out[LEDGER_TIME_LEN], struct diag *d);
+
 struct ledger_filter { /* zero-initialise; NULL or "": any */
         const char *batch, *serial, *mac, *slot, *station, *failure;
         const char *since,

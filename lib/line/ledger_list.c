@@ -177,6 +177,36 @@ int ledger_count(struct ledger *l, const char *batch, struct ledger_counts *out,
         return rc < 0 ? rc : 0;
 }
 
+/* ---- since when it is one ---- */
+
+static int keep_time(void *ctx, const char *const *cols, int n)
+{
+        struct ledger_record r;
+        struct cJSON *keep;
+
+        if (n != 1 || ledger_record_parse(cols[0], &r, &keep) < 0)
+                return -E_FORMAT;
+        ledger_text_clean(ctx, LEDGER_TIME_LEN, r.at);
+        ledger_record_free(keep);
+        return 0;
+}
+
+int ledger_born(struct ledger *l, const char *serial, char out[LEDGER_TIME_LEN], struct diag *d)
+{
+        const char *const args[] = { serial };
+        int rc = ledger_read_begin(l, d);
+
+        *out = 0;
+        if (rc < 0)
+                return rc;
+        rc = ledger_query(l,
+                          "SELECT text FROM fctry_event WHERE serial = $1 AND kind = 'claim'"
+                          " ORDER BY seq LIMIT 1",
+                          args, 1, keep_time, out, d);
+        rc = ledger_read_end(l, rc, d);
+        return rc < 0 ? rc : 0;
+}
+
 /* ---- events ---- */
 
 struct event_page {

@@ -246,12 +246,15 @@ static int attend(struct hall *h, struct diag *d)
 
 int line_run(const struct line_config *cfg, struct diag *d)
 {
-        struct hall *h = calloc(1, sizeof *h);
-        int rc = 0;
+        struct hall *h;
+        int rc = line_label_ready(cfg->job, d);
 
-        if (!h)
+        if (rc < 0)
+                return rc;
+        if (!(h = calloc(1, sizeof *h)))
                 return diag_set(d, E_NOMEM, "out of memory");
         h->st.cfg = cfg;
+        pthread_mutex_init(&h->st.scanner, NULL);
         while (rc == 0 && h->count < cfg->view->slot_count)
                 rc = start_slot(h, d);
         if (rc == 0 && cfg->usb)
@@ -263,6 +266,7 @@ int line_run(const struct line_config *cfg, struct diag *d)
                 pthread_join(h->slots[i].thread, NULL);
         udev_monitor_unref(h->monitor);
         udev_unref(h->udev);
+        pthread_mutex_destroy(&h->st.scanner);
         free(h);
         return rc;
 }

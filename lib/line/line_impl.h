@@ -2,6 +2,7 @@
 #ifndef LINE_IMPL_H
 #define LINE_IMPL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "line/ledger.h"
@@ -18,6 +19,7 @@ struct line_station {
         const struct line_config *cfg;
         atomic_bool stop;        /* no new board */
         atomic_uint ledger_down; /* slots that wait for the ledger */
+        pthread_mutex_t scanner; /* one unit at a time has its label printed and scanned */
 };
 
 /* One board in a slot. */
@@ -116,11 +118,20 @@ int line_unit_fail(struct line_unit *u, const char *failure, int code, const cha
 /* The same for a failure of the wire itself, or else what: of the thing that was done. */
 int line_unit_fail_or(struct line_unit *u, const char *what, const struct diag *d);
 
+/* Something for the ledger, waited for. 0 or -1 with u->failure and u->why. */
+int line_unit_remark(struct line_unit *u, const char *kind, const char *note);
+
 /* Is this the ledger's own trouble: to be tried again? */
 bool line_is_station_trouble(int rc);
 
-/* line_label.c: after PASS; a failure is a warning. */
+/* line_label.c: after PASS; a failure is a warning. Not where labels are scanned. */
 void line_unit_label(struct line_unit *u);
+
+/* Where they are: before PASS. 0 or -1 with u->failure and u->why. */
+int line_unit_label_scan(struct line_unit *u);
+
+/* Is the scanner there, if labels are scanned? Errors of line_scan_check. */
+int line_label_ready(const struct line_job *j, struct diag *d);
 
 /* Load the job's template and draw a sample. */
 int line_label_open(struct line_kit *k, struct report *r);

@@ -593,6 +593,25 @@ static int take_selftest(struct reader *d, const cJSON *v, void *to)
         return rc;
 }
 
+static int take_scan(struct reader *d, const cJSON *v, void *to)
+{
+        static const struct member ms[] = {
+                { "from", WORD, AT(line_job, label.scan.from), 0, 0, NULL },
+                { "command", WORD, AT(line_job, label.scan.command), 0, 0, NULL },
+                { "seconds", NUMBER, AT(line_job, label.scan.seconds), 1, 3600, NULL },
+                { "baud", NUMBER, AT(line_job, label.scan.baud), 300, 20000000, NULL },
+                { 0 },
+        };
+        struct line_job *j = to;
+        const int rc = take_object(d, v, ms, j);
+
+        j->label.scan.given = true;
+        if (rc == 0 && !j->label.scan.from.text == !j->label.scan.command.text)
+                return bad(d, E_SYNTAX,
+                           "comes from one of from (\"stdin\", \"/dev/ttyACM0\") and command");
+        return rc;
+}
+
 static int take_label(struct reader *d, const cJSON *v, void *to)
 {
         static const struct member ms[] = {
@@ -601,6 +620,7 @@ static int take_label(struct reader *d, const cJSON *v, void *to)
                 { "file", PATH, AT(line_job, label.file), 0, 0, NULL },
                 { "command", WORD, AT(line_job, label.command), 0, 0, NULL },
                 { "printer", WORD, AT(line_job, label.printer), 0, 0, NULL },
+                { "scan", PART, 0, 0, 0, take_scan },
                 { 0 },
         };
         struct line_job *j = to;
@@ -706,6 +726,10 @@ static void defaults(struct line_job *j)
                         (struct line_word){ "device", j->factory.line, j->factory.column };
         if (!j->serial_start)
                 j->serial_start = 1;
+        if (!j->label.scan.seconds)
+                j->label.scan.seconds = 60;
+        if (!j->label.scan.baud)
+                j->label.scan.baud = 9600;
 }
 
 /* A profile is a word or the path of a file; a ledger a path or a URL. */

@@ -107,6 +107,11 @@ struct line_job {
         struct {
                 bool given;
                 struct line_word template, format, file, command, printer;
+                struct {
+                        bool given; /* what is printed has to be scanned, too */
+                        struct line_word from, command;
+                        uint32_t seconds, baud;
+                } scan;
         } label;
         struct {
                 struct line_word name, port;

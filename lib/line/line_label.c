@@ -1,27 +1,18 @@
-/* A label for a unit that has passed; and the proof, before the first board, that it can be drawn.
- */
+/* A label for a unit that has passed, or that passes when its label has been scanned; and the
+ * proof, before the first board, that it can be drawn. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "host/pool.h"
 #include "line/label.h"
 #include "line/line_impl.h"
+#include "line/line_scan.h"
 
-static void today(char out[11])
-{
-        const time_t now = time(NULL);
-        struct tm tm;
-
-        localtime_r(&now, &tm);
-        strftime(out, 11, "%Y-%m-%d", &tm);
-}
-
-static const char *or_null(const char *text)
-{
-        return text && *text ? text : NULL;
-}
+#define SCAN_MAX 1100u /* bytes of a scanned line; a label's text has at most 1023 */
 
 static enum label_form form_of(const struct line_job *j)
 {
@@ -29,6 +20,23 @@ static enum label_form form_of(const struct line_job *j)
         const int form = word ? label_form_of(word) : LABEL_ZPL;
 
         return form < 0 ? LABEL_ZPL : (enum label_form)form;
+}
+
+/* What is on it, as 'flasher label' prints it again. */
+static int data_of(struct line_unit *u, struct label_unit *x, struct diag *d)
+{
+        const struct line_config *cfg = u->st->cfg;
+        const char *out = cfg->job->factory.out.text;
+        char when[LEDGER_TIME_LEN];
+        char *stem = NULL;
+        int rc = ledger_born(cfg->ledger, u->row->serial, when, d);
+
+        if (rc == 0 && out && *u->made.stem && !(stem = path_join(out, u->made.stem)))
+                rc = diag_set(d, E_NOMEM, "out of memory");
+        if (rc == 0)
+                rc = label_unit(cfg->kit->label, u->row, when, stem, x, d);
+        free(stem);
+        return rc;
 }
 
 static int print(const struct line_kit *k, const struct label_data *x, struct diag *d)
@@ -49,25 +57,17 @@ static int print(const struct line_kit *k, const struct label_data *x, struct di
 void line_unit_label(struct line_unit *u)
 {
         const struct line_config *cfg = u->st->cfg;
-        char date[11];
+        struct label_unit x = { 0 };
         struct diag d = { 0 };
-        struct label_data x;
+        int rc;
         char note[160];
 
-        if (!cfg->kit->label)
+        if (!cfg->kit->label || cfg->job->label.scan.given)
                 return;
-        today(date);
-        x = (struct label_data){ .serial = u->row->serial,
-                                 .mac = u->mac,
-                                 .batch = or_null(u->row->batch),
-                                 .chip = or_null(u->row->chip),
-                                 .firmware = or_null(u->row->firmware),
-                                 .cert_serial = or_null(u->row->cert_serial),
-                                 .service = or_null(u->made.service),
-                                 .date = date,
-                                 .payload = or_null(u->made.payload),
-                                 .pop = or_null(u->made.pop) };
-        if (print(cfg->kit, &x, &d) == 0) {
+        if ((rc = data_of(u, &x, &d)) == 0)
+                rc = print(cfg->kit, &x.data, &d);
+        label_unit_clear(&x);
+        if (rc == 0) {
                 /* the count of labels; the unit has passed whatever the ledger says to it */
                 ledger_remark(cfg->ledger, u->row, "label", NULL, NULL);
                 return;
@@ -75,6 +75,90 @@ void line_unit_label(struct line_unit *u)
         snprintf(note, sizeof note, "no label: %.140s", diag_text(&d));
         line_unit_warn(u, note);
 }
+
+/* ---- scan-back ---- */
+
+static struct line_scanner scanner_of(const struct line_job *j)
+{
+        return (struct line_scanner){ .from = j->label.scan.from.text,
+                                      .command = j->label.scan.command.text,
+                                      .seconds = j->label.scan.seconds,
+                                      .baud = j->label.scan.baud };
+}
+
+static void ask(struct line_unit *u, const char *what)
+{
+        struct line_slot_view *s = line_view_take(u->st->cfg->view, u->slot);
+
+        snprintf(s->text, sizeof s->text, "%s", what);
+        line_view_done(u->st->cfg->view, u->slot, LINE_NEWS_PHASE);
+}
+
+/* The printer's next label is that of one unit only: nobody can take another one's. */
+static int have_scanner(struct line_unit *u)
+{
+        const struct timespec t = { 0, 50000000 };
+
+        while (pthread_mutex_trylock(&u->st->scanner) != 0) {
+                if (interrupted())
+                        return line_unit_fail(u, "label", E_CANCELLED, "interrupted");
+                nanosleep(&t, NULL);
+        }
+        return 0;
+}
+
+static int scan(struct line_unit *u, const struct label_data *x, struct diag *d)
+{
+        const struct line_config *cfg = u->st->cfg;
+        const struct line_scanner from = scanner_of(cfg->job);
+        char text[SCAN_MAX];
+        int rc = line_scan_read(&from, cfg->view->slots[u->slot].name, u->row->serial, text,
+                                sizeof text, d);
+
+        if (rc == 0)
+                rc = label_scan_check(cfg->kit->label, x, text, d);
+        wipe(text, sizeof text);
+        if (rc == -E_VERIFY)
+                line_unit_remark(u, "scan", "not its label");
+        return rc;
+}
+
+int line_label_ready(const struct line_job *j, struct diag *d)
+{
+        const struct line_scanner s = scanner_of(j);
+
+        return j->label.scan.given ? line_scan_check(&s, d) : 0;
+}
+
+int line_unit_label_scan(struct line_unit *u)
+{
+        const struct line_config *cfg = u->st->cfg;
+        struct label_unit x = { 0 };
+        struct diag d = { 0 };
+        int rc;
+
+        if (!cfg->kit->label || !cfg->job->label.scan.given)
+                return 0;
+        line_unit_phase(u, LINE_LABEL);
+        ask(u, "its label comes when that of another slot is scanned");
+        if (have_scanner(u) < 0)
+                return -1;
+        ask(u, "its label is printed");
+        if ((rc = data_of(u, &x, &d)) == 0 && (rc = print(cfg->kit, &x.data, &d)) == 0 &&
+            (rc = line_unit_remark(u, "label", NULL)) == 0) {
+                ask(u, "put the label on and scan it");
+                rc = scan(u, &x.data, &d);
+        }
+        label_unit_clear(&x);
+        pthread_mutex_unlock(&u->st->scanner);
+        ask(u, "");
+        if (rc == 0)
+                return line_unit_remark(u, "scan", "as printed");
+        return line_unit_fail(u, "label", d.code ? d.code : -rc,
+                              "%.180s; plug it in again for another label", diag_text(&d));
+}
+
+/* ---- before the first board ---- */
 
 int line_label_open(struct line_kit *k, struct report *r)
 {
@@ -115,6 +199,15 @@ int line_label_open(struct line_kit *k, struct report *r)
                 report_diag(r, w->text, &d);
                 return rc;
         }
+        if (j->factory.prov && label_needs_prov(k->label) &&
+            strcmp(label_transport(k->label),
+                   j->factory.prov_transport.text ? j->factory.prov_transport.text : "ble") != 0)
+                return line_job_error(
+                        j, w, E_INVAL, r,
+                        "label: its transport is %s, that of provisioning is %s; a "
+                        "phone needs the same in both",
+                        label_transport(k->label),
+                        j->factory.prov_transport.text ? j->factory.prov_transport.text : "ble");
         rc = label_make(k->label, &x, form_of(j), &label, &d);
         blob_free_secret(&label);
         return rc < 0 ? line_job_error(j, w, -rc, r, "label: %s", diag_text(&d)) : 0;

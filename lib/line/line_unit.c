@@ -231,6 +231,23 @@ int line_unit_step(struct line_unit *u, enum ledger_state state)
         return 0;
 }
 
+int line_unit_remark(struct line_unit *u, const char *kind, const char *note)
+{
+        struct ledger_unit row;
+        struct diag d;
+        int rc;
+
+        do {
+                d = (struct diag){ 0 };
+                row = *u->row; /* which may have more than the ledger */
+                rc = ledger_remark(u->st->cfg->ledger, &row, kind, note, &d);
+        } while (wait_for_ledger(u, rc, &d, false));
+        if (rc < 0)
+                return line_unit_fail(u, "ledger", -rc, "%s", diag_text(&d));
+        ledger_is_back(u);
+        return 0;
+}
+
 /* ---- may this board be on this line? ---- */
 
 static int check_revision(struct line_unit *u, unsigned have)
@@ -628,7 +645,8 @@ int line_unit_run(struct line_station *st, size_t slot, struct link *link, struc
         u->baud = st->cfg->job->baud;
         u->began = u->phase_began = talk_clock();
         show_start(u);
-        rc = work(u);
+        if ((rc = work(u)) == 0)
+                rc = line_unit_label_scan(u);
         record(u, rc);
         if (rc == 0 && !u->failure)
                 line_unit_label(u);

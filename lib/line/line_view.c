@@ -10,11 +10,11 @@
 const char *line_phase_word(enum line_phase p)
 {
         static const char *const words[LINE_PHASES] = {
-                [LINE_EMPTY] = "empty",     [LINE_CONNECT] = "connect", [LINE_CLAIM] = "claim",
-                [LINE_MAKE] = "make",       [LINE_WRITE] = "write",     [LINE_SECURE] = "secure",
-                [LINE_TEST] = "test",       [LINE_KEYS] = "keys",       [LINE_RECORD] = "record",
-                [LINE_PASS] = "pass",       [LINE_BEFORE] = "before",   [LINE_FAIL] = "fail",
-                [LINE_TROUBLE] = "trouble",
+                [LINE_EMPTY] = "empty",   [LINE_CONNECT] = "connect", [LINE_CLAIM] = "claim",
+                [LINE_MAKE] = "make",     [LINE_WRITE] = "write",     [LINE_SECURE] = "secure",
+                [LINE_TEST] = "test",     [LINE_KEYS] = "keys",       [LINE_LABEL] = "label",
+                [LINE_RECORD] = "record", [LINE_PASS] = "pass",       [LINE_BEFORE] = "before",
+                [LINE_FAIL] = "fail",     [LINE_TROUBLE] = "trouble",
         };
 
         return p < LINE_PHASES ? words[p] : "?";

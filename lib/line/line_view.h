@@ -21,6 +21,7 @@ enum line_phase {
         LINE_SECURE, /* eFuses */
         LINE_TEST,   /* it starts and says what it is */
         LINE_KEYS,   /* it makes its key, we sign */
+        LINE_LABEL,  /* its label is printed and scanned */
         LINE_RECORD,
         LINE_PASS,
         LINE_BEFORE, /* it had passed before: nothing was done */
@@ -46,7 +47,7 @@ struct line_slot_view {
         unsigned attempt;  /* of the unit, as the ledger counts */
         char mac[24], serial[65], version[64];
         char failure[20];  /* class; empty unless LINE_FAIL */
-        char text[256];    /* why, or what is going on */
+        char text[256];    /* why, or what is to be done */
         char warning[160]; /* of a unit that passed: no label */
         char phases[256];  /* "connect=231 write=1200 …", milliseconds */
         uint64_t passed, failed;

@@ -168,7 +168,7 @@ racks_stop
 cd "$T" || exit 5
 
 # ---- labels ----
-cp "$TOP/samples/outlet/label.json" .
+sed 's/"transport": "ble"/"transport": "softap"/' "$TOP/samples/outlet/label.json" >label.json
 line_job label.job.json ledger.sqlite '"label": { "template": "label.json", "file": "labels/{serial}.png" },'
 sed -i 's/"name": "lot"/"name": "labels"/; s/SO-%06u/LB-%04u/' label.job.json
 mkdir -p labels

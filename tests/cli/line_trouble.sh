@@ -58,4 +58,79 @@ run flasher line --check second.json
 expect "the same batch with another range" 1 'batch first: has template CL-%03u from 1 to 20 already'
 racks_stop
 
+# ---- a label that is scanned back: only the right one passes ----
+sed 's/"transport": "ble"/"transport": "softap"/' "$TOP/samples/outlet/label.json" >label.json
+scan_job() { # FILE SCAN
+        line_job "$1" ledger.sqlite '"label": { "template": "label.json", "file": "labels/{serial}.png", "scan": '"$2"' },'
+        sed -i 's/"name": "lot"/"name": "scanned"/; s/SO-%06u/LS-%04u/' "$1"
+        approve "$1"
+}
+mkdir -p labels
+run flasher line --check <(sed 's/"ledger"/"label": { "template": "label.json", "file": "x", "scan": {} }, "ledger"/' job.json)
+expect "a scan from nowhere" 1 'label/scan: comes from one of from'
+sed 's/"softap"/"ble"/' label.json >other.json
+line_job wrong.json ledger.sqlite '"label": { "template": "other.json", "file": "x" },'
+run flasher line --check wrong.json
+expect "a label whose code says another transport than the unit has" 1 'wrong.json:[0-9]+:[0-9]+: label: its transport is ble, that of provisioning is softap'
+scan_job scan.json '{ "from": "stdin", "seconds": 600 }'
+rack s 2 24:0a:c4:82:00:01
+mapfile -t slots <s/slots
+mkfifo scanner
+exec 7<>scanner
+asked() { # FILE N: the serial number of the Nth label that is to be scanned
+        local end=$((SECONDS + LIMIT))
+        until [ "$(grep -c 'put the label on and scan it' "$1")" -ge "$2" ]; do
+                [ "$SECONDS" -lt "$end" ] || return 1
+                sleep 0.05
+        done
+        grep 'put the label on and scan it' "$1" | sed -n "$2s/.*\"serial\":\"\([^\"]*\)\".*/\1/p"
+}
+printf 'LS-0001\rLS-0002\r' >&7 # before anybody asked: of no account
+flasher --json line scan.json --once "${slots[@]}" <&7 >scan.out 2>scan.err &
+pid=$!
+first=$(asked scan.out 1)
+check "one label at a time" sh -c '[ "$(grep -c "put the label on" scan.out)" = 1 ] && [ "$(ls labels | wc -l)" = 1 ]'
+check "what was scanned before does not count" sh -c '! grep -q "\"event\":\"result\"" scan.out'
+printf '%s\r\n' "$first" >&7
+check "the right label passes" wait_for scan.out "\"event\":\"result\".*\"phase\":\"pass\".*\"serial\":\"$first\""
+second=$(asked scan.out 2)
+printf '%s\n' "$first" >&7
+wait "$pid"
+check "the other unit's label fails the unit" test $? -eq 4
+check "and says whose it was, and what to do" grep -Eq "\"event\":\"result\".*\"serial\":\"$second\".*\"failure\":\"label\",\"text\":\"$second: '$first' was scanned, .*; plug it in again for another label" scan.out
+run flasher ledger show --ledger ledger.sqlite "$second"
+expect "the ledger has it as failed" 0 'failed'
+cp "labels/$second.png" keep.png
+rm "labels/$second.png"
+flasher --json line scan.json --once "${slots[@]}" <&7 >scan2.out 2>scan2.err &
+pid=$!
+same_one=$(asked scan2.out 1)
+printf '%s\n' "$same_one" >&7
+wait "$pid"
+check "again: the same identity, scanned, passes" test "$?$same_one" = "0$second"
+check "with the same label, byte for byte" cmp keep.png "labels/$second.png"
+run flasher label "$second" --template label.json --ledger ledger.sqlite --out again.png
+expect "printed once more by hand" 0
+check "the same again" cmp keep.png again.png
+exec 7>&-
+scan_job scan.json '{ "from": "/dev/nowhere" }'
+run flasher line scan.json --once --rework "${slots[@]}"
+expect "a scanner that is not there is found before the first board" 5 "the scanner /dev/nowhere: no such port"
+scan_job scan.json '{ "command": "sleep 3600 & echo LS-0009", "seconds": 5 }'
+run flasher line scan.json --once --rework "${slots[0]}"
+expect "a camera that sees another label" 4 "FAIL LS-000[12] .* label: LS-000[12]: 'LS-0009' was scanned"
+scan_job scan.json '{ "command": "exit 3" }'
+run flasher line scan.json --once --rework "${slots[0]}"
+expect "a camera that fails" 4 'label: the scanner.s command .exit 3. failed with status 3'
+if command -v zbarimg >/dev/null; then
+        scan_job scan.json '{ "command": "zbarimg --raw -q \"labels/$FCTRY_SERIAL.png\"" }'
+        run flasher line scan.json --once --rework "${slots[@]}"
+        expect "what another program reads off the pictures" 0 "PASS $first"
+        check "both" test "$(grep -c ': PASS LS-' stdout)" -eq 2
+else
+        skip "a camera's program" "no zbarimg here (Debian: zbar-tools)"
+fi
+check "the chain is whole" flasher ledger verify --ledger ledger.sqlite
+racks_stop
+
 finish

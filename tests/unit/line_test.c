@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cjson/cJSON.h>
@@ -21,6 +22,7 @@
 #include "host/json_place.h"
 #include "line/line_http.h"
 #include "line/line_job.h"
+#include "line/line_scan.h"
 #include "line/line_talk.h"
 #include "host/template.h"
 #include "line/line_view.h"
@@ -228,6 +230,87 @@ static void test_endless_line(void **state)
         free(much);
 }
 
+/* ---- scanners ---- */
+
+static int scan(const char *command, unsigned seconds, char *out, size_t cap, struct diag *d)
+{
+        const struct line_scanner s = { .command = command, .seconds = seconds };
+
+        *d = (struct diag){ 0 };
+        return line_scan_read(&s, "slot-7", "SO-1", out, cap, d);
+}
+
+static void test_scan_command(void **state)
+{
+        struct diag d;
+        char out[16];
+
+        (void)state;
+        assert_int_equal(scan("echo SO-1; echo more", 60, out, sizeof out, &d), 0);
+        assert_string_equal(out, "SO-1");
+        assert_int_equal(scan("printf '\\r\\nSO-2'", 60, out, sizeof out, &d), 0); /* cut short */
+        assert_string_equal(out, "SO-2");
+        assert_int_equal(scan("echo $FCTRY_SLOT/$FCTRY_SERIAL", 60, out, sizeof out, &d), 0);
+        assert_string_equal(out, "slot-7/SO-1");
+        assert_int_equal(scan("cat; echo end", 60, out, sizeof out, &d), 0); /* no input of ours */
+        assert_string_equal(out, "end");
+        /* every capacity */
+        for (size_t cap = 1; cap <= 8; cap++)
+                assert_int_equal(scan("echo 1234567", 60, out, cap, &d), cap < 8 ? -E_VERIFY : 0);
+        assert_int_equal(scan("true", 60, out, sizeof out, &d), -E_LINK);
+        assert_int_equal(scan("echo SO-1; exit 3", 60, out, sizeof out, &d), -E_IO);
+        assert_non_null(strstr(d.text, "status 3"));
+        assert_string_equal(out, ""); /* a failure leaves nothing */
+        assert_int_equal(scan("sleep 3600", 1, out, sizeof out, &d), -E_TIMEOUT);
+        assert_int_equal(scan("echo SO-1; sleep 3600", 60, out, sizeof out, &d), 0);
+}
+
+struct gun {
+        int fd;
+        const char *says;
+};
+
+static void *gun_main(void *arg)
+{
+        const struct timespec t = { 0, 300000000 };
+        const struct gun *g = arg;
+
+        /* again and again: what comes before the scanner is asked does not count */
+        for (unsigned i = 0; i < 3; i++) {
+                nanosleep(&t, NULL);
+                if (write(g->fd, g->says, strlen(g->says)) < 0)
+                        return NULL;
+        }
+        return NULL;
+}
+
+static void test_scan_device(void **state)
+{
+        struct gun g = { .says = "SO-3\r" };
+        struct line_scanner s = { .seconds = 60, .baud = 9600 };
+        struct diag d = { 0 };
+        pthread_t thread;
+        char out[16];
+
+        (void)state;
+        g.fd = posix_openpt(O_RDWR | O_NOCTTY);
+        assert_true(g.fd >= 0);
+        assert_int_equal(grantpt(g.fd), 0);
+        assert_int_equal(unlockpt(g.fd), 0);
+        s.from = ptsname(g.fd);
+        assert_int_equal(line_scan_check(&s, &d), 0);
+        assert_int_equal(write(g.fd, "OLD-1\r", 6), 6);
+        assert_int_equal(pthread_create(&thread, NULL, gun_main, &g), 0);
+        assert_int_equal(line_scan_read(&s, "a", "SO-3", out, sizeof out, &d), 0);
+        assert_string_equal(out, "SO-3");
+        pthread_join(thread, NULL);
+        close(g.fd);
+        s.from = "/dev/there/is/none";
+        assert_int_equal(line_scan_check(&s, &d), -E_IO);
+        assert_non_null(strstr(d.text, s.from));
+        assert_int_equal(line_scan_read(&s, "a", "b", out, sizeof out, NULL), -E_IO);
+}
+
 /* ---- the page ---- */
 
 static void test_hosts(void **state)
@@ -317,7 +400,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_places),       cmocka_unit_test(test_templates),
                 cmocka_unit_test(test_revisions),    cmocka_unit_test(test_console),
-                cmocka_unit_test(test_endless_line), cmocka_unit_test(test_hosts),
+                cmocka_unit_test(test_endless_line), cmocka_unit_test(test_scan_command),
+                cmocka_unit_test(test_scan_device),  cmocka_unit_test(test_hosts),
                 cmocka_unit_test(test_view),
         };
 
