@@ -14,7 +14,7 @@
 #include "host/pool.h"
 #include "line_show.h"
 
-static bool approve, check, usb, once, rework, plain, yes;
+static bool approve, check, usb, once, rework, jig, plain, yes;
 static struct opt_list slots;
 static const char *station, *operator_name, *batch, *ledger_url, *http;
 static int64_t count;
@@ -27,6 +27,7 @@ const struct opt line_options[] = {
         { 0, "slot", OPT_LIST, &slots, "NAME=PORT", "a slot more (may be repeated)" },
         { 0, "usb", OPT_FLAG, &usb, NULL,
           "every USB serial port is a slot, now and when it is plugged in" },
+        { 0, "jig", OPT_FLAG, &jig, NULL, "the adapters stay, only their boards are exchanged" },
         { 0, "once", OPT_FLAG, &once, NULL, "one board a slot, then end" },
         { 'n', "count", OPT_INT, &count, "N", "end when so many have passed" },
         { 0, "rework", OPT_FLAG, &rework, NULL, "boards that have passed are done again" },
@@ -178,6 +179,7 @@ static int with_ledger(const struct line_job *j, const struct line_kit *k)
                                    .view = &v,
                                    .batch = v.batch,
                                    .once = once,
+                                   .jig = jig || j->jig,
                                    .rework = rework,
                                    .count = (uint64_t)count };
         struct ledger *ledger = NULL;

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "base/hex.h"
 #include "base/strf.h"
 #include "host/file.h"
 #include "host/json.h"
@@ -325,6 +326,36 @@ void board_lines(struct board *b, bool dtr, bool rts, uint64_t now)
 {
         b->now = now;
         reset_event(b, sim_reset_lines(&b->reset, dtr, rts, now / MS));
+}
+
+int board_mac_parse(const char *text, uint8_t out[6])
+{
+        char digits[13];
+        size_t n = 0;
+
+        for (; *text; text++) {
+                if (*text == ':' || *text == '-')
+                        continue;
+                if (n == 12)
+                        return -E_SYNTAX;
+                digits[n++] = *text;
+        }
+        return n == 12 && hex_decode(digits, n, out, 6, NULL) == 6 && !(out[0] & 1) ? 0 : -E_SYNTAX;
+}
+
+int board_swap(struct board *b, const uint8_t mac[6], uint64_t now, struct diag *d)
+{
+        int rc;
+
+        b->now = now;
+        board_power_off(b);
+        flash_file_blank(&b->flash);
+        sim_chip_blank_efuses(&b->chip, mac);
+        if ((rc = save_efuses(b, d)) < 0)
+                return rc;
+        note(b, "another board");
+        board_reset(b, false, now);
+        return 0;
 }
 
 void board_press(struct board *b, uint64_t until)

@@ -86,6 +86,10 @@ void board_free(struct board *b);
 void board_reset(struct board *b, bool download, uint64_t now);
 void board_power_off(struct board *b);
 
+/* Out of the jig, and another one in, fresh from the reel: blank flash, eFuses with this MAC. The
+ * serial line stays as it is. Errors of the eFuses' file. */
+int board_swap(struct board *b, const uint8_t mac[6], uint64_t now, struct diag *d);
+
 void board_lines(struct board *b, bool dtr, bool rts, uint64_t now);
 void board_press(struct board *b, uint64_t until);
 
@@ -103,6 +107,8 @@ uint64_t board_due(const struct board *b);
 /* "drop=100", "rx-cut=5000", "nak=7/3/0/2": see vboard(1). Text of the complaint in d. */
 int board_fault(struct board *b, const char *spec, struct diag *d);
 
+/* Six bytes of a station, with or without : or -. -E_SYNTAX. */
+int board_mac_parse(const char *text, uint8_t out[6]);
 #define BOARD_MAC_TEXT 18u /* bytes of "24:0a:c4:00:00:01" with its NUL */
 const char *board_mac_text(const struct board *b, char text[BOARD_MAC_TEXT]); /* returns text */
 

@@ -49,6 +49,6 @@ const struct command cmd_ctl = {
         .min_args = 2,
         .max_args = 3,
         .run = run,
-        .more = "Commands: press [MS], output, led, reset [--download], cut-power [N], fault SPEC, "
+        .more = "Commands: press [MS], output, led, reset [--download], cut-power [N], fault SPEC, swap MAC, "
                 "log, uart, status, quit.",
 };

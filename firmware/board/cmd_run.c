@@ -89,21 +89,6 @@ static char *counted(const char *where, size_t i)
         return out;
 }
 
-static int parse_mac(const char *text, uint8_t out[6])
-{
-        char digits[13];
-        size_t n = 0;
-
-        for (; *text; text++) {
-                if (*text == ':' || *text == '-')
-                        continue;
-                if (n == 12)
-                        return -E_SYNTAX;
-                digits[n++] = *text;
-        }
-        return n == 12 && hex_decode(digits, n, out, 6, NULL) == 6 ? 0 : -E_SYNTAX;
-}
-
 static void mac_add(uint8_t m[6], size_t n)
 {
         for (int k = 5; k >= 0 && n; k--) {
@@ -130,7 +115,7 @@ static int configure(struct board_config *cfg)
         if (secure_download && !cfg->type->secure_download.offset)
                 return usage_error("--secure-download: the %s has no such mode", cfg->type->name);
         memcpy(cfg->mac, mac_default, sizeof cfg->mac);
-        if (mac && (parse_mac(mac, cfg->mac) < 0 || cfg->mac[0] & 1))
+        if (mac && board_mac_parse(mac, cfg->mac) < 0)
                 return usage_error(
                         "--mac: '%s' is no station's MAC (six bytes like 24:0a:c4:00:00:01)", mac);
         if (count < 1 || count > RACK_MAX)

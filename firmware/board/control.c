@@ -156,6 +156,17 @@ static int do_cut_power(struct order *o, struct diag *d)
         return board_fault(o->board, spec, d);
 }
 
+static int do_swap(struct order *o, struct diag *d)
+{
+        uint8_t mac[6];
+
+        if (board_mac_parse(o->rest, mac) < 0)
+                return diag_set(d, E_SYNTAX,
+                                "swap %.40s: the other board's MAC, like 24:0a:c4:00:00:01",
+                                o->rest);
+        return board_swap(o->board, mac, o->now, d);
+}
+
 static int do_fault(struct order *o, struct diag *d)
 {
         return board_fault(o->board, o->rest, d);
@@ -189,7 +200,7 @@ static const struct {
         { "press", do_press }, { "output", do_output },       { "led", do_led },
         { "reset", do_reset }, { "cut-power", do_cut_power }, { "fault", do_fault },
         { "log", do_log },     { "uart", do_uart },           { "status", do_status },
-        { "quit", do_quit },
+        { "swap", do_swap },   { "quit", do_quit },
 };
 
 static int obey(struct order *o, const char *line, struct diag *d)
@@ -202,7 +213,7 @@ static int obey(struct order *o, const char *line, struct diag *d)
                         return orders[i].run(o, d);
         return diag_set(d, E_SYNTAX,
                         "'%.40s' is no command; press output led reset cut-power fault log uart "
-                        "status quit",
+                        "status swap quit",
                         line);
 }
 

@@ -182,3 +182,9 @@ void flash_file_close(struct flash_file *f)
         f->map = NULL;
         f->fd = -1;
 }
+
+void flash_file_blank(struct flash_file *f)
+{
+        memset(f->map, 0xff, f->flash.size);
+        f->cut_at = 0;
+}

@@ -33,4 +33,7 @@ struct flash_file {
 int flash_file_open(struct flash_file *f, const char *path, uint32_t size, struct diag *d);
 void flash_file_close(struct flash_file *f);
 
+/* Erased all over, whatever the power is. */
+void flash_file_blank(struct flash_file *f);
+
 #endif

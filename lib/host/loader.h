@@ -61,6 +61,9 @@ int loader_leave(struct loader *l, unsigned baud, struct link **out, struct diag
  */
 int loader_restart(struct link *link, unsigned baud);
 
+/* The link alone; the chip stays in its loader. l is freed; returned: link_close. */
+struct link *loader_detach(struct loader *l);
+
 const struct chip *loader_chip(const struct loader *l);
 struct link *loader_link(struct loader *l); /* borrowed */
 bool loader_is_stub(const struct loader *l);

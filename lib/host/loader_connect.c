@@ -372,6 +372,14 @@ static int leave_by_rom(struct loader *l, unsigned baud, struct diag *d)
         return rc;
 }
 
+struct link *loader_detach(struct loader *l)
+{
+        struct link *link = l->link;
+
+        free(l);
+        return link;
+}
+
 int loader_leave(struct loader *l, unsigned baud, struct link **out, struct diag *d)
 {
         struct diag inner = { 0 };

@@ -35,11 +35,6 @@ static void nap(unsigned ms)
         nanosleep(&t, NULL);
 }
 
-static bool ends(struct line_station *st)
-{
-        return atomic_load(&st->stop) || interrupt_asked();
-}
-
 static void show(struct slot *s, enum line_phase p, const char *text)
 {
         struct line_view *view = s->st->cfg->view;
@@ -60,7 +55,7 @@ static struct link *await_board(struct slot *s)
 {
         uint64_t trouble = 0;
 
-        while (!ends(s->st)) {
+        while (!line_ends(s->st)) {
                 struct diag d = { 0 };
                 struct link *link;
                 const int rc =
@@ -84,23 +79,22 @@ static struct link *await_board(struct slot *s)
 /*
  * Until the board is pulled: its port goes, or the other end hangs up. What it prints is of no
  * interest. A board whose link was lost is not tried again by itself: it stays until it is pulled.
+ * Another one on the same adapter: its link is returned.
  */
-static void await_removal(struct slot *s, struct link *link)
+static struct link *await_removal(struct slot *s, struct link *link)
 {
         const uint64_t hold = talk_clock() + HOLD_MS;
-        uint8_t waste[1024];
+        struct line_station *st = s->st;
 
         if (!link)
-                link_open(s->st->cfg->view->slots[s->index].port, ROMLDR_BAUD, &link, NULL);
-        while (!ends(s->st) && (link || talk_clock() < hold)) {
-                if (!link) {
-                        nap(LOOK_MS);
-                } else if (link_read(link, waste, sizeof waste, LOOK_MS) < 0) {
-                        link_close(link);
-                        link = NULL;
-                }
-        }
-        link_close(link);
+                link_open(st->cfg->view->slots[s->index].port, ROMLDR_BAUD, &link, NULL);
+        if (st->cfg->jig)
+                link = line_swap_jig(st, s->index, link);
+        else if (link)
+                link = line_swap_listen(st, s->index, link);
+        while (!link && !line_ends(st) && talk_clock() < hold)
+                nap(LOOK_MS);
+        return link;
 }
 
 /* A slot that does one board only, or a line that has made what it should. */
@@ -116,22 +110,32 @@ static void count_result(struct slot *s)
                 atomic_store(&s->st->stop, true);
 }
 
-static void *slot_main(void *arg)
+/* The boards of one port, as long as it is there. False: the slot is done. */
+static bool work_port(struct slot *s, struct link *link)
 {
-        struct slot *s = arg;
-        struct link *link;
-
-        while ((link = await_board(s))) {
+        if (s->st->cfg->jig)
+                link = line_swap_first(s->st, s->index, link);
+        while (link) {
                 struct link *left = NULL;
                 const int rc = line_unit_run(s->st, s->index, link, &left);
 
                 count_result(s);
                 if (s->st->cfg->once || rc < 0) {
                         link_close(left);
-                        break;
+                        return false;
                 }
-                await_removal(s, left);
+                link = await_removal(s, left);
         }
+        return true;
+}
+
+static void *slot_main(void *arg)
+{
+        struct slot *s = arg;
+        struct link *link;
+
+        while ((link = await_board(s)) && work_port(s, link))
+                ;
         atomic_store(&s->over, true);
         return NULL;
 }
@@ -225,7 +229,7 @@ static bool all_over(struct hall *h)
         for (size_t i = 0; i < h->count; i++)
                 if (!atomic_load(&h->slots[i].over))
                         return false;
-        return h->count > 0 || !h->st.cfg->usb || ends(&h->st);
+        return h->count > 0 || !h->st.cfg->usb || line_ends(&h->st);
 }
 
 static int attend(struct hall *h, struct diag *d)
@@ -236,9 +240,9 @@ static int attend(struct hall *h, struct diag *d)
                 struct pollfd p = { .fd = h->monitor ? udev_monitor_get_fd(h->monitor) : -1,
                                     .events = POLLIN };
 
-                if (poll(&p, 1, TICK_MS) > 0 && p.revents & POLLIN && !ends(&h->st))
+                if (poll(&p, 1, TICK_MS) > 0 && p.revents & POLLIN && !line_ends(&h->st))
                         rc = hotplug(h, d);
-                if (ends(&h->st))
+                if (line_ends(&h->st))
                         line_view_stopping(h->st.cfg->view);
         }
         return rc;

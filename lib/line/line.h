@@ -24,6 +24,7 @@ struct line_config {
         bool usb;       /* every USB serial port that is or will be there is a slot */
         bool once;      /* every slot does one board, then the line ends */
         bool rework;    /* boards that have passed are done again */
+        bool jig;       /* the ports stay, the boards are exchanged: ask who is there */
         uint64_t count; /* stop after so many have passed; 0: no end */
 };
 

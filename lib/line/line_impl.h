@@ -14,6 +14,7 @@
 #include "host/flash_plan.h"
 #include "fmt/nvs_crypt.h"
 #include "host/secure_plan.h"
+#include "host/pool.h"
 
 struct line_station {
         const struct line_config *cfg;
@@ -117,6 +118,23 @@ int line_unit_fail(struct line_unit *u, const char *failure, int code, const cha
 
 /* The same for a failure of the wire itself, or else what: of the thing that was done. */
 int line_unit_fail_or(struct line_unit *u, const char *what, const struct diag *d);
+
+/* No new board any more? */
+static inline bool line_ends(struct line_station *st)
+{
+        return atomic_load(&st->stop) || interrupt_asked();
+}
+
+/*
+ * line_swap.c: behind a result, on an adapter that stays when its board is exchanged. link is
+ * taken; what comes back is the link of another board, or NULL: the line ends, or the adapter is
+ * gone. listen notices a board that says when it gets power, as chips do. jig asks: the board waits
+ * in its loader until it answers no more, then the next one is looked for. first: before the first
+ * board of a jig, which may be empty.
+ */
+struct link *line_swap_listen(struct line_station *st, size_t slot, struct link *link);
+struct link *line_swap_jig(struct line_station *st, size_t slot, struct link *link);
+struct link *line_swap_first(struct line_station *st, size_t slot, struct link *link);
 
 /* Something for the ledger, waited for. 0 or -1 with u->failure and u->why. */
 int line_unit_remark(struct line_unit *u, const char *kind, const char *note);

@@ -681,6 +681,7 @@ static const struct member members[] = {
         { "ledger", WORD, AT(line_job, ledger), 0, 0, NULL },
         { "label", PART, 0, 0, 0, take_label },
         { "slots", PART, 0, 0, 0, take_slots },
+        { "jig", FLAG, AT(line_job, jig), 0, 0, NULL },
         { 0 },
 };
 

@@ -117,6 +117,7 @@ struct line_job {
                 struct line_word name, port;
         } slots[LINE_SLOTS_MAX];
         size_t slot_count;
+        bool jig; /* the slots are adapters that stay */
         /* private: */
         struct cJSON *tree;
         char **own;

@@ -133,4 +133,52 @@ fi
 check "the chain is whole" flasher ledger verify --ledger ledger.sqlite
 racks_stop
 
+# ---- a jig: the adapter stays, the boards are exchanged ----
+line_job jig.json ledger.sqlite
+sed -i 's/"name": "lot"/"name": "jig"/; s/SO-%06u/JG-%04u/' jig.json
+approve jig.json
+rack j 1 24:0a:c4:83:00:01
+port=$(sed 's/.*=rfc/rfc/' j/slots)
+results() { grep -c '"event":"result"' "$1"; }
+flasher --json line jig.json --slot "jig=$port" --count 2 >auto.out 2>auto.err &
+pid=$!
+check "the first board" wait_for auto.out '"event":"result".*"phase":"pass","mac":"24:0a:c4:83:00:01"'
+vboard ctl j/ctl reset
+sleep 3 # long enough to be taken for another one, if it were
+check "one that only starts again is left alone" test "$(results auto.out)" -eq 1
+vboard ctl j/ctl swap 24:0a:c4:83:00:02
+check "another one on the same adapter is noticed when it gets power" wait_for auto.out '"event":"result".*"phase":"pass","mac":"24:0a:c4:83:00:02"'
+wait "$pid"
+check "with nobody touching a key" test $? -eq 0
+
+# boards that say nothing when they start, and an empty jig
+vboard ctl j/ctl cut-power
+flasher --json line jig.json --jig --slot "jig=$port" --count 2 >jig.out 2>jig.err &
+pid=$!
+check "an empty jig is no failure" wait_for jig.out '"phase":"empty"'
+sleep 2
+vboard ctl j/ctl swap 24:0a:c4:83:00:03
+check "the first board of a jig" wait_for jig.out '"event":"result".*"phase":"pass","mac":"24:0a:c4:83:00:03"'
+before=$(vboard ctl j/ctl status | sed 's/.*"resets":\([0-9]*\),.*/\1/')
+sleep 4
+after=$(vboard ctl j/ctl status | sed 's/.*"resets":\([0-9]*\),.*/\1/')
+check "a board that has passed and stays is not done again" test "$(results jig.out)" -eq 1
+check "nor reset again and again" test $((after - before)) -le 1
+vboard ctl j/ctl cut-power
+check "its removal is seen" sh -c 'for i in $(seq 600); do [ "$(grep -c "\"phase\":\"empty\"" jig.out)" -ge 2 ] && exit 0; sleep 0.1; done; exit 1'
+vboard ctl j/ctl swap 24:0a:c4:83:00:04
+check "and the next one" wait_for jig.out '"event":"result".*"phase":"pass","mac":"24:0a:c4:83:00:04"'
+wait "$pid"
+check "until there are enough" test $? -eq 0
+check "two boards, two results" test "$(results jig.out)" -eq 2
+flasher --json line jig.json --jig --slot "jig=$port" >stay.out 2>stay.err &
+pid=$!
+check "what had passed shows that" wait_for stay.out '"event":"result".*"phase":"before"'
+sleep 2
+kill -INT "$pid"
+wait "$pid"
+check "the line ends while a board sits in the jig" test $? -eq 0
+check "which runs" sh -c 'for i in $(seq 600); do vboard ctl j/ctl status | grep -q "\"state\":\"running\"" && exit 0; sleep 0.1; done; exit 1'
+racks_stop
+
 finish
