@@ -31,6 +31,11 @@ struct line_unit {
         struct ledger_claim claim;
         struct ledger_unit *row; /* claim.unit */
         struct line_made made;
+        pthread_t maker; /* makes it, beside the writing of what all units get */
+        bool making;
+        int made_rc;
+        struct diag made_why;
+        uint64_t made_ms;
         struct secure_keys keys; /* its own; wiped with the unit */
         struct nvs_keys nvs;     /* what its factory data are encrypted with */
         bool flash_done; /* it is written, and cannot be again: not with what the station has … */

@@ -348,39 +348,82 @@ static int record_images(struct line_unit *u)
         return rc < 0 ? line_unit_fail(u, "ledger", -rc, "the list of images is too long") : 0;
 }
 
-static int make(struct line_unit *u, struct loader *l)
+/* Credentials and image of this unit. Touches nothing of u but made, made_rc, made_why, made_ms. */
+static void *make_main(void *arg)
 {
-        const struct line_config *cfg = u->st->cfg;
-        struct diag d = { 0 };
-        int rc = 0;
+        struct line_unit *u = arg;
+        const struct line_unit_id id = { u->row->serial, u->mac,
+                                         u->row->number > 0 ? (uint64_t)u->row->number : 0 };
+        const uint64_t began = talk_clock();
 
-        line_unit_phase(u, LINE_MAKE);
-        u->row->efuse[0] = 0; /* of an attempt before this one */
-        if (cfg->kit->secure && line_secure_keys(u, l) < 0)
+        u->made_rc = line_maker_make(u->st->cfg->kit->maker, &id, &u->made, &u->made_why);
+        u->made_ms = talk_clock() - began;
+        return NULL;
+}
+
+/* What was made goes to the ledger. */
+static int take_made(struct line_unit *u)
+{
+        const struct line_job *j = u->st->cfg->job;
+        const struct diag *d = &u->made_why;
+
+        if (u->made_rc < 0)
+                return line_unit_fail(u, "factory", d->code ? d->code : -u->made_rc, "%s",
+                                      diag_text(d));
+        if (line_secure_seal(u) < 0)
                 return -1;
-        if (cfg->kit->maker && !u->made.image.len) {
-                const struct line_unit_id id = { u->row->serial, u->mac,
-                                                 u->row->number > 0 ? (uint64_t)u->row->number
-                                                                    : 0 };
+        snprintf(u->row->cert_serial, sizeof u->row->cert_serial, "%s", u->made.cert_serial);
+        snprintf(u->row->service, sizeof u->row->service, "%s", u->made.service);
+        /* a folder with so long a name is not told: the label is printed from here */
+        if (j->factory.out.text &&
+            snprintf(u->row->files, sizeof u->row->files, "%s/%s", j->factory.out.text,
+                     u->made.stem) >= (int)sizeof u->row->files)
+                u->row->files[0] = 0;
+        return 0;
+}
 
-                line_made_free(&u->made);
-                if ((rc = line_maker_make(cfg->kit->maker, &id, &u->made, &d)) < 0)
-                        return line_unit_fail(u, "factory", d.code ? d.code : -rc, "%s",
-                                              diag_text(&d));
-                if (line_secure_seal(u) < 0)
-                        return -1;
-                snprintf(u->row->cert_serial, sizeof u->row->cert_serial, "%s",
-                         u->made.cert_serial);
-                snprintf(u->row->service, sizeof u->row->service, "%s", u->made.service);
-                /* a folder with so long a name is not told: the label is printed from here */
-                if (cfg->job->factory.out.text &&
-                    snprintf(u->row->files, sizeof u->row->files, "%s/%s",
-                             cfg->job->factory.out.text, u->made.stem) >= (int)sizeof u->row->files)
-                        u->row->files[0] = 0;
-        }
+/* Its credentials are on disk, its image is there, and the ledger knows. */
+static int made(struct line_unit *u)
+{
         if (!u->flash_done && record_images(u) < 0)
                 return -1;
         return line_unit_step(u, LEDGER_MADE);
+}
+
+/*
+ * Where images of all units are written first, the unit's own is made beside that: the wire takes
+ * seconds, and all slots at once want the processor. Not where keys have to be read off the chip.
+ */
+static int make(struct line_unit *u, struct loader *l)
+{
+        const struct line_kit *k = u->st->cfg->kit;
+
+        line_unit_phase(u, LINE_MAKE);
+        u->row->efuse[0] = 0; /* of an attempt before this one */
+        if (k->secure && line_secure_keys(u, l) < 0)
+                return -1;
+        if (!k->maker || u->made.image.len)
+                return made(u);
+        line_made_free(&u->made);
+        u->made_why = (struct diag){ 0 };
+        if (!k->secure && !u->flash_done) {
+                u->making = pthread_create(&u->maker, NULL, make_main, u) == 0;
+                return u->making ? 0
+                                 : line_unit_fail(u, "factory", E_NOMEM, "no thread to make it");
+        }
+        make_main(u);
+        return take_made(u) < 0 ? -1 : made(u);
+}
+
+/* The end of making, if it still runs. */
+static int await_made(struct line_unit *u)
+{
+        if (!u->making)
+                return 0;
+        pthread_join(u->maker, NULL);
+        u->making = false;
+        u->spent[LINE_MAKE] += u->made_ms;
+        return take_made(u) < 0 ? -1 : made(u);
 }
 
 static int write_factory(struct line_unit *u, struct loader *l, struct diag *d)
@@ -407,8 +450,11 @@ static int write_plain(struct line_unit *u, struct loader *l, struct flash_stats
                        struct diag *d)
 {
         const int rc = flash_plan_run(u->st->cfg->kit->plan, l, st, d);
+        const int other = await_made(u); /* whatever became of the wire */
 
-        return rc == 0 && u->made.image.len ? write_factory(u, l, d) : rc;
+        if (rc < 0 || other < 0)
+                return rc < 0 ? rc : other;
+        return u->made.image.len ? write_factory(u, l, d) : 0;
 }
 
 static int write_all(struct line_unit *u, struct loader *l)
@@ -420,12 +466,14 @@ static int write_all(struct line_unit *u, struct loader *l)
 
         line_unit_phase(u, LINE_WRITE);
         u->done = u->piece = 0;
-        u->total = u->made.image.len;
+        u->total = k->maker ? k->factory_size : 0;
         for (size_t i = 0; i < k->part_count; i++)
                 if (!k->parts[i].blank)
                         u->total += k->parts[i].data.len;
         if ((rc = loader_fast(l, &d)) == 0)
                 rc = k->secure ? line_secure_write(u, l, &st, &d) : write_plain(u, l, &st, &d);
+        if (await_made(u) < 0) /* the wire was lost before */
+                rc = -1;
         if (rc < 0)
                 return line_unit_fail_or(u, "verify", &d);
         if (st.images_unverified)
