@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -17,9 +18,12 @@
 
 #define TIMEOUT_MS_DEFAULT 20000u
 #define CONNECT_MS         5000L
-/* What is sent and not acknowledged for so long is lost; a device that scans is deaf for up to 4 s.
+/*
+ * A device of which not even TCP hears anything for so long is lost, whether it owes us an answer
+ * or the acknowledgement of a request. One that scans is deaf for up to 5 s.
  */
-#define UNHEARD_MS 8000u
+#define UNHEARD_MS 6000u
+#define PROBE_S    1 /* when nothing is to be acknowledged: how often it is asked for a sign */
 
 struct http_link {
         struct prov_link base;
@@ -31,6 +35,7 @@ struct http_link {
         int (*lost)(void *ctx, unsigned tries, struct diag *d);
         void *lost_ctx;
         bool joined;
+        uint64_t begun_ms; /* the request under way, monotonic */
         bool dialing;      /* the request under way has made a connection of its own */
         unsigned failures; /* -E_LINK since the last answer */
         uint8_t *out;      /* of the request under way */
@@ -55,11 +60,15 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 static int on_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
 {
         const unsigned ms = UNHEARD_MS;
+        const int on = 1, s = PROBE_S;
         struct http_link *l = ctx;
 
         (void)purpose;
         l->dialing = true;
         (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &s, sizeof s);
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &s, sizeof s);
+        (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
         return CURL_SOCKOPT_OK;
 }
 
@@ -90,13 +99,24 @@ static int setup(struct http_link *l)
         return 0;
 }
 
-/* Did the request fail before it had a connection? */
+static uint64_t now_ms(void)
+{
+        struct timespec ts;
+
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/*
+ * Did the request's time-out strike before it had a connection? If not at the request's own time,
+ * it was that of connecting (also when curl tries again because the connection of before is dead).
+ */
 static bool never_connected(const struct http_link *l)
 {
         curl_off_t us = 0;
 
         curl_easy_getinfo(l->curl, CURLINFO_PRETRANSFER_TIME_T, &us);
-        return l->dialing && us == 0;
+        return l->dialing && (us == 0 || now_ms() - l->begun_ms < l->timeout_ms);
 }
 
 static long os_error(const struct http_link *l)
@@ -210,6 +230,7 @@ static long http_request(struct prov_link *base, const char *endpoint, const uin
         curl_easy_setopt(l->curl, CURLOPT_POSTFIELDS, in);
         base->requests++;
         l->dialing = false;
+        l->begun_ms = now_ms();
         rc = curl_easy_perform(l->curl);
         curl_easy_setopt(l->curl, CURLOPT_POSTFIELDS, NULL);
         if (rc != CURLE_OK)
