@@ -57,6 +57,14 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
         return n;
 }
 
+static uint64_t now_ms(void)
+{
+        struct timespec ts;
+
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
 static int on_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
 {
         const unsigned ms = UNHEARD_MS;
@@ -65,6 +73,10 @@ static int on_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
 
         (void)purpose;
         l->dialing = true;
+        /* the connection of before is dead, and curl asks again by itself: not before the way is
+         * back */
+        if (now_ms() - l->begun_ms >= UNHEARD_MS)
+                return CURL_SOCKOPT_ERROR;
         (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
         (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &s, sizeof s);
         (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &s, sizeof s);
@@ -97,14 +109,6 @@ static int setup(struct http_link *l)
                 curl_easy_setopt(l->curl, CURLOPT_INTERFACE, binding);
         }
         return 0;
-}
-
-static uint64_t now_ms(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
 /*
@@ -142,7 +146,9 @@ static int unreachable(const struct http_link *l, CURLcode rc, struct diag *d)
 {
         return diag_set(d, E_LINK,
                         "%s: cannot be reached (%s); is this computer in the device's network?",
-                        l->host, curl_easy_strerror(rc));
+                        l->host,
+                        rc == CURLE_ABORTED_BY_CALLBACK ? "nothing is heard of it any more"
+                                                        : curl_easy_strerror(rc));
 }
 
 static int failure(const struct http_link *l, CURLcode rc, struct diag *d)

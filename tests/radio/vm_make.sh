@@ -36,6 +36,8 @@ for list in boot later; do
                 cp "$file" "$to"
         done <"$scratch/$list"
 done
+# without signatures, which an emulated processor reads for long
+find "$scratch/keep" -name '*.ko' -exec strip --strip-debug {} +
 cp "$modules"/modules.builtin* "$modules"/modules.order "$scratch/keep/"
 rm -rf "$modules"
 mv "$scratch/keep" "$modules"
