@@ -31,7 +31,7 @@ runs=0 bad=0 failed=0
 for test; do
         dir=$O/valgrind/$(basename "$test" .sh)
         tools "$dir" "$test"
-        TEST_TIMEOUT=${TEST_TIMEOUT:-1800} TEST_JOBS=1 BIN=$dir/bin bash tests/run "$test" || failed=$((failed + 1))
+        TEST_TIMEOUT=${TEST_TIMEOUT:-1800} TEST_JOBS=1 SLOW=${SLOW:-10} BIN=$dir/bin bash tests/run "$test" || failed=$((failed + 1))
         r=$(find "$dir/log" -type f | wc -l)
         b=$(find "$dir/log" -type f -size +0 | wc -l)
         find "$dir/log" -type f -size +0 -exec head -n 30 {} + | head -n 100

@@ -146,13 +146,13 @@ expect "reprov" 0 "waits for credentials"
 # a device that does something else than it should, at each of the seven requests: an end, in time, with a sentence
 fault() { # FAULT=N STATUS REGEX [PROVCLI'S OPTIONS]
         start 1 pop=abcd1234 delay=0 "$1"
-        P softap --wait 1 --pop-file "$T/pop" --ssid lab-main --passphrase-file "$T/pass" "${@:4}"
+        P softap --wait "$SLOW" --pop-file "$T/pop" --ssid lab-main --passphrase-file "$T/pass" "${@:4}"
         expect "device with $1" "$2" "$3"
 }
 for n in 1 2 3 4 5 6; do
         # to close is also how a device says no to a proof of possession
         fault die=$n '[34]' 'closed the connection|cannot be reached|does not accept|takes no session'
-        fault silent=$n 3 'no answer in 1 s'
+        fault silent=$n 3 "no answer in $SLOW s"
         fault garbage=$n 3 'not understood|not a session message|not from this session'
         fault short=$n 3 'not understood|not a session message|not from this session'
 done
@@ -164,7 +164,7 @@ P --pop-file "$T/pop" networks
 expect "a list of networks without end is cut off" 0 "lab-main"
 check "after 256" test "$(wc -l <"$T/stdout")" = 256
 start 1 pop=abcd1234 unfinished
-P --pop-file "$T/pop" --wait 1 networks --scan-wait 1
+P --pop-file "$T/pop" --wait "$SLOW" networks --scan-wait 1
 expect "a scan without end" 3 "scan does not end"
 
 # another client takes the session over in the middle: it is made again
@@ -269,7 +269,7 @@ done
         echo "SO-3,127.0.0.1:${ports[3]},wrong,,,"
         echo "SO-4,127.0.0.1:${ports[4]},abcd1234,,,"
 } >"$T/devices.csv"
-batch() { run provcli batch "$T/devices.csv" --ssid lab-main --passphrase-file "$T/pass" --wait 1 --retries 0 "$@"; }
+batch() { run provcli batch "$T/devices.csv" --ssid lab-main --passphrase-file "$T/pass" --wait "$SLOW" --retries 0 "$@"; }
 batch --json
 expect "batch: two of four, the first failure's status" 4 '"id":"SO-1","result":"connected","status":0,"ssid":"lab-main","ip4":"192.168.77.23","channel":6,"auth":"WPA2","rssi":-41,"ms":[0-9]+,"requests":[0-9]+,"tries":1'
 check "batch: wrong proof of possession" grep -q '"id":"SO-3","result":"pop-wrong","status":4' "$T/stdout"
@@ -281,7 +281,7 @@ sed -i 's/,wrong,/,abcd1234,/' "$T/devices.csv"
 batch
 expect "batch: again: what is done is skipped" 3 "1 connected, 1 failed, 2 done before"
 check "batch: all rows are kept" test "$(wc -l <"$T/devices.csv.result.csv")" = 5
-run provcli batch "$T/devices.csv" --ssid lab-main --passphrase-file "$T/pass" -o "$T/other.csv" --min-rssi -40 --retries 0 --wait 1
+run provcli batch "$T/devices.csv" --ssid lab-main --passphrase-file "$T/pass" -o "$T/other.csv" --min-rssi -40 --retries 0 --wait "$SLOW"
 expect "batch: a device that hears too little fails" 4 "SO-1: weak, -41 dBm: hears the network"
 check "batch: and was not provisioned" grep -q '^SO-1,weak,4,lab-main' "$T/other.csv"
 start 1 pop=abcd1234 delay=0
@@ -345,7 +345,7 @@ expect "gen-cred" 0 "^sec2_salt,data,hex2bin,036ee0c7bcb9eda84c9eac97d93decf4$"
 want=$(sed -n 's/.*"verifier": *"\([0-9a-f]*\)".*/\1/p' tests/golden/provisioning/sec2-patch1-full.json | head -1)
 check "gen-cred: the verifier of the recorded device" grep -q "^sec2_verifier,data,hex2bin,$want$" "$T/stdout"
 
-C() { run provcli --transport console -p "$port" --wait 2 "$@"; }
+C() { run provcli --transport console -p "$port" --wait $((2 * SLOW)) "$@"; }
 start 1 pop=abcd1234 console
 run provcli console -p "$port" --pop-file "$T/pop" --ssid lab-main --passphrase-file "$T/pass"
 expect "console, security 1: provisioned" 0 "^connected to lab-main"
