@@ -142,8 +142,7 @@ static int open_console(const struct unit *u, const char *radio, struct way *w, 
         (void)radio;
         if (!u->text[COL_PORT])
                 return diag_set(d, E_FORMAT, "over the console a device needs its port");
-        return prov_console_open(u->text[COL_PORT], (unsigned)opts.baud, wait_ms(), &w->link,
-                                 d);
+        return prov_console_open(u->text[COL_PORT], (unsigned)opts.baud, wait_ms(), &w->link, d);
 }
 
 static const struct kind {
@@ -220,8 +219,10 @@ static int converse(struct unit *u, struct prov_session *s, const struct batch_o
         if (!o->no_scan && s->info.wifi_scan && (rc = measure(u, s, &c, d)) < 0)
                 goto out;
         if (o->min_rssi && !o->no_scan && (!u->rssi || u->rssi < o->min_rssi)) {
-                rc = diag_set(d, E_VERIFY, "hears the network with %d dBm, weaker than %d",
-                              (int)u->rssi, (int)o->min_rssi);
+                rc = u->rssi ? diag_set(d, E_VERIFY,
+                                        "hears the network with %d dBm, weaker than %d",
+                                        (int)u->rssi, (int)o->min_rssi)
+                             : diag_set(d, E_VERIFY, "does not hear the network at all");
                 u->word = "weak";
                 goto out;
         }

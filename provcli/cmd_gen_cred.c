@@ -9,12 +9,12 @@
 #include "host/file.h"
 #include "host/passphrase.h"
 
-static int64_t salt_len = SRP_SALT_LEN;
+int64_t gen_cred_salt_len = SRP_SALT_LEN;
 static const char *salt_hex;
 
 const struct opt gen_cred_options[] = {
-        { 0, "salt-len|sec2_salt_len", OPT_INT, &salt_len, "N", "bytes of random salt (default 16)",
-          0 },
+        { 0, "salt-len|sec2_salt_len", OPT_INT, &gen_cred_salt_len, "N",
+          "bytes of random salt (default 16)", 0 },
         { 0, "salt", OPT_STR, &salt_hex, "HEX", "this salt instead of a random one", 0 },
         { 0 },
 };
@@ -34,13 +34,13 @@ int run_gen_cred(int argc, char **argv)
         (void)argc;
         (void)argv;
         if (salt_hex) {
-                salt_len = hex_decode(salt_hex, strlen(salt_hex), salt, sizeof salt, NULL);
-        } else if (salt_len >= 1 && salt_len <= (int64_t)PROV_SALT_MAX &&
-                   crypt_random(salt, (size_t)salt_len) < 0) {
+                gen_cred_salt_len = hex_decode(salt_hex, strlen(salt_hex), salt, sizeof salt, NULL);
+        } else if (gen_cred_salt_len >= 1 && gen_cred_salt_len <= (int64_t)PROV_SALT_MAX &&
+                   crypt_random(salt, (size_t)gen_cred_salt_len) < 0) {
                 diag_set(&d, E_RANDOM, "no random numbers to be had");
                 return say_failure(-E_RANDOM, &d, NULL);
         }
-        if (salt_len < 1 || salt_len > (int64_t)PROV_SALT_MAX)
+        if (gen_cred_salt_len < 1 || gen_cred_salt_len > (int64_t)PROV_SALT_MAX)
                 return usage_error("salt: 1 to %u bytes", PROV_SALT_MAX);
         if (opts.password) {
                 pw.data = (uint8_t *)strdup(opts.password);
@@ -49,14 +49,14 @@ int run_gen_cred(int argc, char **argv)
                 return say_failure(rc, &d, NULL);
         }
         rc = srp_x((struct srp_bytes){ user, strlen(user) }, (struct srp_bytes){ pw.data, pw.len },
-                   (struct srp_bytes){ salt, (size_t)salt_len }, x);
+                   (struct srp_bytes){ salt, (size_t)gen_cred_salt_len }, x);
         blob_free_secret(&pw);
         if (rc == 0)
                 rc = srp_power((struct srp_bytes){ x, sizeof x }, v);
         wipe(x, sizeof x);
         if (rc < 0)
                 return say_failure(rc, &d, NULL);
-        hex_encode(salt, (size_t)salt_len, salt_text);
+        hex_encode(salt, (size_t)gen_cred_salt_len, salt_text);
         hex_encode(v, sizeof v, v_text);
         if (opts.json) {
                 struct json_writer w = { .out = stdout };

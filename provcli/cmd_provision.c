@@ -18,7 +18,7 @@
 
 static const char *ssid, *passphrase, *passphrase_file, *try_file, *bssid, *custom_data;
 static int64_t channel;
-static bool open_network, do_reset, do_reprov;
+static bool open_network, do_reset, do_reprov, do_gen_cred;
 
 const struct opt provision_options[] = {
         { 0, "ssid", OPT_STR, &ssid, "SSID", "the network to join (also a hidden one)", 0 },
@@ -37,8 +37,12 @@ const struct opt provision_options[] = {
           "reset the device's state after a failed attempt, nothing else", 0 },
         { 0, "reprov", OPT_FLAG, &do_reprov, NULL,
           "make the device wait for credentials again, nothing else", 0 },
+        { 0, "sec2_gen_cred", OPT_FLAG, &do_gen_cred, NULL, NULL, 0 },
+        { 0, "sec2_salt_len", OPT_INT, &gen_cred_salt_len, "N", NULL, 0 },
         { 0 },
 };
+
+#define CHOICE_MAX 32u /* networks that a person is shown */
 
 /* The networks to try, in order. */
 struct candidates {
@@ -67,10 +71,11 @@ int credentials_set(struct prov_credentials *c, const char *name, const uint8_t 
         memcpy(c->passphrase, pass, c->passphrase_len = pass_len);
         c->channel = (int32_t)channel;
         if (bssid) {
-                char hex[13];
+                char hex[2 * PROV_BSSID_LEN +
+                         1]; /* one digit more, to see that there are too many */
                 size_t k = 0;
 
-                for (const char *p = bssid; *p && k < 12; p++)
+                for (const char *p = bssid; *p && k < sizeof hex; p++)
                         if (*p != ':' && *p != '-')
                                 hex[k++] = *p;
                 c->has_bssid = hex_decode(hex, k, c->bssid, sizeof c->bssid, NULL) == 6;
@@ -131,27 +136,61 @@ static int add_file(struct candidates *all, const char *file, struct diag *d)
         if (r.errors)
                 return diag_set(d, r.first_code,
                                 "%s: no network is tried before its rows are right", file);
+        if (!all->count)
+                return diag_set(d, E_FORMAT, "%s: there is no network in it", file);
         return 0;
 }
 
-/* The first network: from the options, or chosen and typed on a terminal. */
-static int first_candidate(struct candidates *all, struct device *dev, struct diag *d)
+/* What the device hears, on the terminal; the count. */
+static size_t show_networks(struct device *dev, struct prov_ap *aps, size_t cap)
+{
+        const struct prov_scan_options o = { .group_channels = 5, .period_ms = 120 };
+        char name[4 * PROV_SSID_MAX + 1];
+        char mode[16];
+        long n;
+
+        if (!dev->session.info.wifi_scan)
+                return 0;
+        n = prov_scan(&dev->session, &o, aps, cap, NULL);
+        for (long i = 0; i < n; i++) {
+                printable(aps[i].ssid, aps[i].ssid_len, name);
+                fprintf(stderr, "%4ld  %4d dBm  %-10s %s\n", i + 1, aps[i].rssi,
+                        prov_auth_name(aps[i].auth, mode), aps[i].ssid_len ? name : "(hidden)");
+        }
+        return n < 0 ? 0 : (size_t)n;
+}
+
+/* A person chooses from what the device hears, by number, or types a name. */
+static int choose(struct device *dev, struct diag *d)
+{
+        struct prov_ap aps[CHOICE_MAX];
+        const size_t n = show_networks(dev, aps, CHOICE_MAX);
+        char line[128], *end;
+        unsigned long number;
+
+        fputs(n ? "network (number or name): " : "network (name): ", stderr);
+        if (!fgets(line, sizeof line, stdin))
+                return diag_set(d, E_USAGE, "no network was named");
+        line[strcspn(line, "\n")] = 0;
+        number = strtoul(line, &end, 10);
+        if (end != line && !*end && number >= 1 && number <= n && aps[number - 1].ssid_len) {
+                const struct prov_ap *ap = &aps[number - 1];
+
+                open_network |= ap->auth == 0;
+                ssid = strndup((const char *)ap->ssid, ap->ssid_len);
+        } else {
+                ssid = strdup(line);
+        }
+        return ssid ? 0 : diag_set(d, E_NOMEM, "out of memory");
+}
+
+/* The first network: from the options, with a passphrase that may be typed. */
+static int first_candidate(struct candidates *all, struct diag *d)
 {
         struct passphrase_source from = { .file = passphrase_file, .fd = -1 };
         struct blob typed = { 0 };
-        char line[128];
         int rc;
 
-        (void)dev;
-        if (!ssid && !isatty(STDIN_FILENO))
-                return diag_set(d, E_USAGE, "which network? give --ssid, or --try with a list");
-        if (!ssid) {
-                fputs("SSID: ", stderr);
-                if (!fgets(line, sizeof line, stdin))
-                        return diag_set(d, E_USAGE, "no network was named");
-                line[strcspn(line, "\n")] = 0;
-                ssid = strdup(line);
-        }
         if (passphrase)
                 return add(all, ssid, (const uint8_t *)passphrase, strlen(passphrase), d);
         if (open_network)
@@ -239,26 +278,37 @@ static int try_all(struct device *dev, struct candidates *all, struct diag *d,
         return rc;
 }
 
-/* A person at the terminal may type the passphrase again. */
+static int type_passphrase(struct candidates *all, struct diag *d)
+{
+        const struct passphrase_source terminal = { .fd = -1 };
+        struct blob typed = { 0 };
+        int rc = passphrase_read(&terminal, "passphrase of the network", false, &typed, d);
+
+        if (rc == 0)
+                rc = add(all, ssid, typed.data, typed.len, d);
+        blob_free_secret(&typed);
+        return rc;
+}
+
+/* A person at the terminal may type the passphrase again, or choose another network. */
 static int ask_again(struct device *dev, struct candidates *all, struct diag *d,
                      struct prov_wifi_state *state)
 {
-        const struct passphrase_source terminal = { .fd = -1 };
         int rc = -E_VERIFY;
 
-        while (rc == -E_VERIFY && state->sta_state == PROV_STA_FAILED &&
-               state->reason == PROV_FAIL_AUTH && isatty(STDIN_FILENO) && !passphrase_file &&
+        while (rc == -E_VERIFY && state->sta_state == PROV_STA_FAILED && isatty(STDIN_FILENO) &&
                !try_file) {
-                struct blob typed = { 0 };
+                const bool absent = state->has_reason && state->reason == PROV_FAIL_NOT_FOUND;
 
+                if (!absent && passphrase_file) /* it will not be another one */
+                        break;
                 tool_error("%s; try again", diag_text(d));
                 memset(d, 0, sizeof *d);
-                if ((rc = passphrase_read(&terminal, "passphrase of the network", false, &typed,
-                                          d)) < 0)
-                        return rc;
-                rc = credentials_set(&all->list[0], ssid, typed.data, typed.len, d);
-                blob_free_secret(&typed);
-                all->count = 1;
+                wipe(all->list, all->count * sizeof *all->list);
+                all->count = 0;
+                if (absent && (rc = choose(dev, d)) < 0)
+                        break;
+                rc = absent ? first_candidate(all, d) : type_passphrase(all, d);
                 if (rc == 0)
                         rc = try_all(dev, all, d, state);
         }
@@ -276,17 +326,26 @@ int run_provision(int argc, char **argv)
 
         (void)argc;
         (void)argv;
+        if (do_gen_cred)
+                return run_gen_cred(0, NULL);
         if (do_reset || do_reprov)
                 return do_reset ? run_reset(0, NULL) : run_reprov(0, NULL);
         if (channel < 0 || channel > 14)
                 return usage_error("--channel: 1 to 14");
         if (try_file && (rc = add_file(&all, try_file, &d)) < 0)
                 goto failed;
-        if ((!try_file || ssid) && (rc = first_candidate(&all, NULL, &d)) < 0)
+        if (!try_file && !ssid && !isatty(STDIN_FILENO))
+                return usage_error("which network? give --ssid, or --try with a list");
+        if (ssid && (rc = first_candidate(&all, &d)) < 0)
                 goto failed;
         if ((rc = device_open(&dev)) < 0) {
                 rc = (int)err_status(rc);
                 goto out;
+        }
+        if (all.count == 0 &&
+            ((rc = choose(&dev, &d)) < 0 || (rc = first_candidate(&all, &d)) < 0)) {
+                device_close(&dev);
+                goto failed;
         }
         if (custom_data) {
                 const long n = prov_session_request(&dev.session, "custom-data",

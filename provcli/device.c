@@ -15,6 +15,7 @@
 
 /* Secrets live until the process ends or device_close. */
 static struct blob secret, label;
+static char *label_pop; /* opts.pop, if it comes from a label */
 static struct prov_options from_label;
 
 const char *result_word(int rc, const struct prov_wifi_state *state)
@@ -103,6 +104,17 @@ static const char *take(const cJSON *j, const char *name, const char *have)
         return have || !cJSON_IsString(v) ? have : strdup(v->valuestring);
 }
 
+/* The same for a secret, whose copy in the parser goes. */
+static char *take_secret(const cJSON *j, const char *name)
+{
+        const cJSON *v = cJSON_GetObjectItemCaseSensitive(j, name);
+        char *copy = cJSON_IsString(v) ? strdup(v->valuestring) : NULL;
+
+        if (copy)
+                wipe(v->valuestring, strlen(v->valuestring));
+        return copy;
+}
+
 int qr_apply(const char *text, size_t n, struct diag *d)
 {
         cJSON *j = json_parse(text, n, NULL);
@@ -116,7 +128,8 @@ int qr_apply(const char *text, size_t n, struct diag *d)
         }
         /* what was typed wins over the label */
         opts.service = take(j, "name", opts.service);
-        opts.pop = take(j, "pop", opts.pop);
+        if (!opts.pop)
+                opts.pop = label_pop = take_secret(j, "pop");
         opts.transport = take(j, "transport", opts.transport);
         opts.username = take(j, "username", opts.username);
         security = cJSON_GetObjectItemCaseSensitive(j, "security");
@@ -294,6 +307,13 @@ int device_open(struct device *dev)
                 return rc;
         }
         dev->open = true;
+        if (opts.proto_ver && strcasecmp(opts.proto_ver, dev->session.info.ver) != 0) {
+                rc = diag_set(&d, E_REFUSED, "the device's protocol version is %s, not %s",
+                              dev->session.info.ver, opts.proto_ver);
+                say_failure(rc, &d, NULL);
+                device_close(dev);
+                return rc;
+        }
         if (opts.verbose)
                 tool_error("session established, security %d", dev->session.security);
         return 0;
@@ -313,4 +333,8 @@ void device_close(struct device *dev)
         dev->softap = NULL;
         blob_free_secret(&secret);
         blob_free_secret(&label);
+        if (label_pop) {
+                wipe(label_pop, strlen(label_pop));
+                opts.pop = NULL;
+        }
 }

@@ -46,7 +46,8 @@ static const struct opt global[] = {
         { 0, "json", OPT_FLAG, &opts.json, NULL, "one JSON object a line on standard output", 0 },
         { 'v', "verbose", OPT_FLAG, &opts.verbose, NULL, "say each step; never a secret", 0 },
         { 'q', "quiet", OPT_FLAG, &opts.quiet, NULL, "only errors", 0 },
-        { 0, "proto_ver", OPT_STR, &(const char *){ NULL }, "V", NULL, 0 },
+        { 0, "proto-ver", OPT_STR, &opts.proto_ver, "V",
+          "only a device whose protocol version is this one", 0 },
         { 0 },
 };
 
@@ -55,8 +56,8 @@ static const struct command commands[] = {
           run_softap, NULL },
         { "ble", "", "provision the device of --service over Bluetooth LE", provision_options, 0, 0,
           run_ble, NULL },
-        { "console", "", "provision the device whose serial console is at --port", provision_options,
-          0, 0, run_console, NULL },
+        { "console", "", "provision the device whose serial console is at --port",
+          provision_options, 0, 0, run_console, NULL },
         { "http", "HOST[:PORT]", "provision a device at an address", provision_options, 1, 1,
           run_http, NULL },
         { "qr", "[PAYLOAD]",

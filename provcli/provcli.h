@@ -25,8 +25,9 @@ struct prov_options {
         const char *username;
         const char *password;
         const char *password_file;
-        const char *qr;   /* file with the payload of a label, "-" for standard input */
-        int64_t security; /* -1: as the device says */
+        const char *qr;        /* file with the payload of a label, "-" for standard input */
+        const char *proto_ver; /* the device must say this version; NULL: any */
+        int64_t security;      /* -1: as the device says */
         int64_t timeout_s;
         int64_t baud;   /* of the serial console */
         int64_t wait_s; /* for an answer; 0: the transport's own time-out */
@@ -84,6 +85,8 @@ int run_reset(int argc, char **argv);
 int run_reprov(int argc, char **argv);
 int run_gen_cred(int argc, char **argv);
 int run_batch(int argc, char **argv);
+
+extern int64_t gen_cred_salt_len;
 
 extern const struct opt provision_options[], networks_options[], gen_cred_options[], scan_options[],
         batch_options_table[];

@@ -120,6 +120,7 @@ int prov_console_open(const char *port, unsigned baud, unsigned timeout_ms, stru
                       struct diag *d)
 {
         struct console_link *l = calloc(1, sizeof *l);
+        struct diag why = { 0 };
         int rc;
 
         *out = NULL;
@@ -127,7 +128,9 @@ int prov_console_open(const char *port, unsigned baud, unsigned timeout_ms, stru
                 return diag_set(d, E_NOMEM, "out of memory");
         l->base.ops = &console_ops;
         l->timeout_ms = timeout_ms;
-        rc = link_open(port, baud ? baud : BAUD_DEFAULT, &l->link, d);
+        rc = link_open(port, baud ? baud : BAUD_DEFAULT, &l->link, &why);
+        if (rc < 0)
+                diag_set(d, -rc, "%s: %s", port, diag_text(&why));
         if (rc == 0)
                 rc = console_restart(&l->base, d);
         if (rc < 0) {

@@ -88,6 +88,26 @@ else
         skip "a person is asked again" "no script(1)"
 fi
 
+# and chooses from what the device hears, again if it is not there
+start 1 pop=abcd1234 delay=0
+if command -v script >/dev/null; then
+        {
+                until grep -q 'number or name' "$T/typed" 2>/dev/null; do sleep 0.1; done
+                echo nowhere
+                until grep -q 'passphrase of the network' "$T/typed"; do sleep 0.1; done
+                echo 'correct horse'
+                until [ "$(grep -c 'number or name' "$T/typed")" -ge 2 ]; do sleep 0.1; done
+                echo 1
+                until [ "$(grep -c 'passphrase of the network' "$T/typed")" -ge 2 ]; do sleep 0.1; done
+                echo 'correct horse'
+                sleep 5
+        } | timeout 60 script -qec "provcli softap --host 127.0.0.1:$port --pop-file '$T/pop'" "$T/typed.log" >"$T/typed" 2>&1
+        check "a person is shown the device's networks" grep -Eq '^ +1 +-41 dBm +WPA2 +lab-main' "$T/typed"
+        check "a name that is not there is asked again, and a number will do" grep -q 'connected to lab-main' "$T/typed"
+else
+        skip "a person chooses a network" "no script(1)"
+fi
+
 start 1 pop=abcd1234
 P softap --pop-file "$T/pop" --ssid nowhere --passphrase-file "$T/pass" --json
 expect "network not found" 4 '"result":"network-not-found"'
@@ -130,6 +150,10 @@ P --pop-file "$T/pop" networks --json
 expect "networks as JSON" 0 '"ssid":"lab-main","bssid":"021122334400","channel":6,"rssi":-41,"auth":"WPA2"'
 P info
 expect "info" 0 "^protocol v1.1, security 1, scans networks"
+P --pop-file "$T/pop" --proto_ver V1.1 status
+expect "the protocol version that is wanted" 0 "^connecting"
+P --pop-file "$T/pop" --proto_ver v2.0 status
+expect "another one than is wanted" 4 "is v1.1, not v2.0"
 P info --json
 expect "info as JSON" 0 '"ver":"v1.1","security":1'
 P --pop-file "$T/pop" status
@@ -283,6 +307,8 @@ expect "batch: again: what is done is skipped" 3 "1 connected, 1 failed, 2 done 
 check "batch: all rows are kept" test "$(wc -l <"$T/devices.csv.result.csv")" = 5
 run provcli batch "$T/devices.csv" --ssid lab-main --passphrase-file "$T/pass" -o "$T/other.csv" --min-rssi -40 --retries 0 --wait "$SLOW"
 expect "batch: a device that hears too little fails" 4 "SO-1: weak, -41 dBm: hears the network"
+run provcli batch "$T/devices.csv" --ssid nowhere --open -o "$T/unheard.csv" --min-rssi -90 --retries 0 --wait 1
+expect "batch: a device that does not hear it at all" 4 "SO-1: weak: does not hear the network at all"
 check "batch: and was not provisioned" grep -q '^SO-1,weak,4,lab-main' "$T/other.csv"
 start 1 pop=abcd1234 delay=0
 printf 'host\n127.0.0.1:%s\n' "$port" >"$T/shared.csv"
@@ -339,6 +365,8 @@ expect "qr: not JSON" 1 "not JSON"
 run provcli qr '{"ver":"v1"}' --ssid lab-main --passphrase-file "$T/pass"
 expect "qr: no name" 1 "no name"
 
+run provcli --sec2_gen_cred --sec2_username someone --sec2_pwd abcd1234 --sec2_salt_len 4
+expect "esp_prov.py's --sec2_gen_cred" 0 '^sec2_salt,data,hex2bin,[0-9a-f]{8}$'
 run provcli gen-cred --salt 036ee0c7bcb9eda84c9eac97d93decf4 --password-file "$T/pop"
 expect "gen-cred" 0 "^sec2_salt,data,hex2bin,036ee0c7bcb9eda84c9eac97d93decf4$"
 # the verifier that ESP-IDF's example carries for wifiprov / abcd1234 and this salt
@@ -362,7 +390,7 @@ C --password-file "$T/pop" status
 expect "console: security 2 does not fit into ESP-IDF's lines" 1 "security 2 does not fit there"
 stop
 C info
-expect "console: the port is gone" 3
+expect "console: the port is gone, and which" 3 "^provcli: /dev/pts/[0-9]+: "
 run provcli console --ssid a --open
 expect "console: no port" 2 "which serial port"
 P info
@@ -390,6 +418,11 @@ else
 fi
 run provcli scan --seconds 0
 expect "scan: no time" 2 "1 to 600"
-run provcli softap --ssid a --open --bssid nonsense
-expect "bad BSSID" 1 "not an address"
+for mac in nonsense 02:11:22:33:44 02:11:22:33:44:55:66 02:11:22:33:44:5 ''; do
+        run provcli softap --ssid a --open --bssid "$mac"
+        expect "bad BSSID '$mac'" 1 "not an address"
+done
+printf 'ssid,passphrase\n' >"$T/empty.csv"
+run provcli softap --try "$T/empty.csv"
+expect "--try without a network" 1 "no network in it"
 finish
