@@ -4,10 +4,15 @@ FW_VERSION ?= 1.0.0#                     in the app descriptors
 FW_CHIP    ?= esp32c3#                   or esp32
 FW_DRIVER  ?= firmware/core/driver.c#    of the outlet: the one file of your own product
 FW_CONFIG  ?= firmware/outlet/config.h#  of outlet and blink: credentials for bring-up, URLs …
+FW_FLASH_ENC ?= off#                     the bootloader switches flash encryption on: development, release
+FW_V1_KEY  ?=#                           ESP32, secure boot version 1: public key to verify apps with
 FW_APP     ?= outlet#                    the app in flasher_args.json
 FW_APPS    := outlet hello blink
 FW_CHIP_ID := $(if $(filter esp32,$(FW_CHIP)),0,5)
 FW_BOOT_AT := $(if $(filter esp32,$(FW_CHIP)),0x1000,0x0)
+FW_PACK    := $(B)/fw/pack $(if $(FW_V1_KEY),--verification-key $(FW_V1_KEY))
+# Up to the partition table, less a sector for signatures.
+FW_BOOT_ROOM := $(if $(filter esp32,$(FW_CHIP)),0x6000,0x7000)
 FW_TABLE   := samples/outlet/partitions.csv
 FW_FILES   := $(addprefix $(FW_OUT)/,bootloader.bin partition-table.bin ota_data_initial.bin \
               flasher_args.json $(FW_APPS:%=%.bin))
@@ -67,8 +72,6 @@ $(B)/fw/driver.o: $(FW_DRIVER) $(B)/.flags $(B)/fw/.settings
 	$(Q)$(CC) $(FW_CFLAGS) -MMD -MP -c $< -o $@
 -include $(FW_MAIN_OBJ:.o=.d) $(B)/fw/driver.d
 
-# With a signature's sector behind it, too, it ends before the table: no padding up to a page for RELRO.
-$(B)/fw/bootloader.elf: FW_LDFLAGS += -Wl,-z,norelro
 $(B)/fw/bootloader.elf: $(patsubst %.c,$(B)/fw/%.o,$(wildcard firmware/bootloader/*.c))
 $(FW_APPS:%=$(B)/fw/%.elf) $(FW_TEST_ELFS): $(B)/fw/firmware/port/linux/main.o
 $(B)/fw/outlet.elf: $(B)/fw/outlet.o $(B)/fw/driver.o
@@ -82,21 +85,21 @@ $(B)/fw/%.elf: $(FW_LIB)
 # The packer is a program of the build, not a tool.
 $(B)/fw/pack: $(B)/firmware/pack/main.o $(B)/libfctry-host.a $(B)/libfctry-core.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $(call group,$^) $(BASE_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -pthread -o $@ $(call group,$^) $(BASE_LIBS) -lz
 -include $(B)/firmware/pack/main.d
 
 # Packed again when version or chip is another one.
 $(FW_OUT)/.version: force
 	@mkdir -p $(@D)
-	@echo '$(FW_VERSION) $(FW_CHIP) $(FW_APP)' | cmp -s - $@ || echo '$(FW_VERSION) $(FW_CHIP) $(FW_APP)' > $@
+	@echo '$(FW_VERSION) $(FW_CHIP) $(FW_APP) $(FW_FLASH_ENC) $(FW_V1_KEY)' | cmp -s - $@ || echo '$(FW_VERSION) $(FW_CHIP) $(FW_APP) $(FW_FLASH_ENC) $(FW_V1_KEY)' > $@
 
 $(FW_OUT)/bootloader.bin: $(B)/fw/bootloader.elf $(B)/fw/pack $(FW_OUT)/.version
 	$(call say,PACK,$@)
-	$(Q)$(B)/fw/pack --bootloader --chip-id $(FW_CHIP_ID) --room $(if $(filter 0,$(FW_CHIP_ID)),0x7000,0x8000) -o $@ $<
+	$(Q)$(FW_PACK) --bootloader --deflate --flash-encryption $(FW_FLASH_ENC) --chip-id $(FW_CHIP_ID) --room $(FW_BOOT_ROOM) -o $@ $<
 
 $(FW_APPS:%=$(FW_OUT)/%.bin): $(FW_OUT)/%.bin: $(B)/fw/%.elf $(B)/fw/pack $(FW_OUT)/.version
 	$(call say,PACK,$@)
-	$(Q)$(B)/fw/pack --app-version $(FW_VERSION) --chip-id $(FW_CHIP_ID) --project $* -o $@ $<
+	$(Q)$(if $(filter hello,$*),$(B)/fw/pack,$(FW_PACK)) --app-version $(FW_VERSION) --chip-id $(FW_CHIP_ID) --project $* -o $@ $<
 
 $(FW_OUT)/partition-table.bin: $(FW_TABLE) $(B)/bin/partgen $(FW_OUT)/.version
 	$(call say,TABLE,$@)

@@ -145,13 +145,29 @@ static bool is_signed(const struct guard *gd, const struct blob *file)
         return false;
 }
 
+/* Version 1: the key is the bootloader's, not known here; is there a signature at all? */
+static bool has_v1_signature(const struct blob *file)
+{
+        struct espimg img;
+
+        return espimg_read(file->data, file->len, true, &img, NULL) == 0 &&
+               file->len - img.len >= SECBOOT_V1_LEN && le32_get(file->data + img.len) == 0;
+}
+
 static int check_signature(const struct guard *gd, const struct job_file *f, struct diag *d)
 {
         const bool image = espimg_is_image(f->data.data, f->data.len);
 
         if (!gd->sec.secure_boot || gd->job->force)
                 return 0;
-        if (image && gd->fuses_known)
+        if (image && gd->fuses_known && gd->fuses.secure_boot_v1 && f->offset >= 0x8000)
+                return has_v1_signature(&f->data)
+                               ? 0
+                               : diag_set(d, E_REFUSED,
+                                          "secure boot version 1 is on, and no signature is behind "
+                                          "the image: it would never boot (flasher sign --version "
+                                          "1); --force writes it all the same");
+        if (image && gd->fuses_known && !gd->fuses.secure_boot_v1)
                 return is_signed(gd, &f->data)
                                ? 0
                                : diag_set(d, E_REFUSED,

@@ -69,10 +69,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 secboot_block_key_digest(block, trust.digest[i]);
                 trust.usable |= (uint8_t)(1u << i);
         }
-        if (secboot_flash_verify(&f, 0, IMAGE, REGION, &trust, NULL) < 0)
+        if (secboot_flash_verify(&f, 0, IMAGE, REGION, &trust, NULL, NULL) < 0)
                 return 0;
         region[at] ^= (uint8_t)(1u << data[0] % 8);
-        if (secboot_flash_verify(&f, 0, IMAGE, REGION, &trust, NULL) != -E_VERIFY)
+        if (secboot_flash_verify(&f, 0, IMAGE, REGION, &trust, NULL, NULL) != -E_VERIFY)
                 abort();
         return 0;
 }

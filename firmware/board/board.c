@@ -414,6 +414,14 @@ static void keep_efuses(struct board *b)
         }
 }
 
+void board_settle_efuses(struct board *b)
+{
+        if (b->chip.efuse_changed)
+                keep_efuses(b);
+        if (b->chip.fuses.powerless)
+                board_power_off(b);
+}
+
 /* The ROM works at the time at which the bytes arrived, even if this process woke up later. */
 static void hear(struct board *b)
 {
@@ -429,10 +437,7 @@ static void hear(struct board *b)
                         romldr_server_input(&b->server, buf, n);
                 else if (b->state == BOARD_APP && b->cfg.input)
                         b->cfg.input(b->cfg.boot_ctx, b, buf, n);
-                if (b->chip.efuse_changed)
-                        keep_efuses(b);
-                if (b->chip.fuses.powerless)
-                        board_power_off(b);
+                board_settle_efuses(b);
                 if (b->state == BOARD_LOADER && sim_chip_fuse(&b->chip, b->cfg.type->no_download))
                         b->state = BOARD_DEAD; /* the ROM hears no more, until it is reset */
                 b->now = now;

@@ -98,6 +98,9 @@ void board_press(struct board *b, uint64_t until);
 void board_say(struct board *b, const void *p, size_t n);
 void board_restart_at(struct board *b, uint64_t when);
 
+/* Behind writes to the eFuse controller: what was burnt is kept, a cut burn is a power cut. */
+void board_settle_efuses(struct board *b);
+
 /* Everything that is due: bytes that have arrived, resets, the ROM's attempts to boot. */
 void board_tick(struct board *b, uint64_t now);
 

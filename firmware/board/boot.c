@@ -16,7 +16,7 @@
 #include "base/err.h"
 #include "base/strf.h"
 #include "fmt/espimg_flash.h"
-#include "host/payload.h"
+#include "program.h"
 
 #define MS         1000000ull
 #define RESTART_MS 50u /* from a program's end to the next start */
@@ -202,27 +202,66 @@ static void reset_pins(struct boot *o)
         show_pins(o);
 }
 
+/* Keys whose signature was wrong are revoked, as far as eFuses let the ROM. */
+static void revoke_keys(struct board *b, uint8_t digests)
+{
+        const struct efuse_chip *c = b->cfg.type->efuses;
+        char name[] = "SECURE_BOOT_KEY_REVOKE0";
+
+        for (unsigned i = 0; i < SECBOOT_BLOCKS; i++) {
+                const struct efuse_field *f;
+
+                name[sizeof name - 2] = (char)('0' + i);
+                f = efuse_field(c, name);
+                if (!(digests >> i & 1) || !f ||
+                    efuse_write_protected(c, b->chip.efuse, f->write_protect))
+                        continue;
+                sim_chip_burn(&b->chip, (struct sim_efuse_bit){
+                                                (uint16_t)(c->blocks[0].read + f->bit / 32 * 4),
+                                                f->bit % 32 });
+                say(b, "secure boot: a signature is wrong, its key is revoked");
+        }
+        board_settle_efuses(b);
+        vault_latch(&b->vault, &b->chip, &b->flash.flash);
+}
+
+/* The bootloader is whole, and whoever has to have signed it did. */
+static int check_bootloader(struct board *b, const struct espimg_place *place, struct espimg *img,
+                            struct diag *d)
+{
+        const struct vault *v = &b->vault;
+        const int rc = espimg_flash_check(place, img, d);
+
+        if (*place->broken && v->fuse.revoke)
+                revoke_keys(b, *place->broken);
+        if (rc < 0 || !v->fuse.secure_boot_v1)
+                return rc;
+        return vault_check_digest(v, place->offset, (uint32_t)img->len, d);
+}
+
 /* The ROM's part: the image at the bootloader's offset is verified and executed. */
 static int on_boot(void *ctx, struct board *b)
 {
         struct boot *o = ctx;
         struct espimg img;
         struct diag d = { 0 };
+        uint8_t broken = 0;
         const struct vault *v = &b->vault;
         const struct espimg_place place = { .flash = &v->plain.flash,
                                             .offset = b->cfg.type->boot_offset,
                                             .room = BOOT_ROOM - b->cfg.type->boot_offset,
                                             .chip_id = (uint16_t)b->cfg.type->chip_id,
                                             .need_hash = true,
-                                            .trust = v->fuse.secure_boot ? &v->fuse.trust : NULL };
+                                            .trust = v->fuse.secure_boot ? &v->fuse.trust : NULL,
+                                            .broken = &broken };
         int rc;
 
         reap(o);
         reset_pins(o);
         o->button = b->button_until != 0;
-        rc = espimg_flash_check(&place, &img, &d);
+        rc = check_bootloader(b, &place, &img, &d);
         if (rc == 0)
-                rc = payload_open(place.flash, place.offset, &img, &d);
+                rc = program_open(place.flash, place.offset, &img, &d);
         if (rc == -E_UNSUPPORTED)
                 return rc;
         if (rc >= 0)
@@ -324,6 +363,13 @@ static int q_write_plain(struct question *q)
         return flash_write(&q->o->board->vault.plain.flash, q->a, q->data, q->n);
 }
 
+static int q_write_cipher(struct question *q)
+{
+        const struct board *b = q->o->board;
+
+        return vault_write_cipher(&b->vault, &b->flash.flash, q->a, q->data, q->n);
+}
+
 static int q_hmac(struct question *q)
 {
         const int rc = vault_hmac(&q->o->board->vault, q->a, q->data, q->n, q->to);
@@ -343,6 +389,18 @@ static int q_efuse(struct question *q)
         if (q->a % 4 || q->a >= b->cfg.type->efuses->size)
                 return -E_RANGE;
         return sim_chip_read(&b->chip, b->cfg.type->efuses->base + q->a, &q->value);
+}
+
+static int q_efuse_set(struct question *q)
+{
+        struct board *b = q->o->board;
+        int rc;
+
+        if (q->a % 4 || q->a >= b->cfg.type->efuses->size)
+                return -E_RANGE;
+        rc = sim_chip_write(&b->chip, b->cfg.type->efuses->base + q->a, q->b);
+        board_settle_efuses(b);
+        return rc;
 }
 
 static int q_output(struct question *q)
@@ -396,6 +454,8 @@ static int (*const questions[])(struct question *q) = {
         [BUS_KEPT] = q_kept,
         [BUS_READ_PLAIN] = q_read_plain,
         [BUS_WRITE_PLAIN] = q_write_plain,
+        [BUS_WRITE_CIPHER] = q_write_cipher,
+        [BUS_EFUSE_SET] = q_efuse_set,
         [BUS_HMAC] = q_hmac,
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "fmt/secboot_v1.h"
 
 /* Bits that forbid encrypting in download mode. */
 static const struct sim_efuse_bit c3_no_manual = { 0x30, 20 };
@@ -61,6 +62,36 @@ void vault_latch(struct vault *v, const struct sim_chip *chip, const struct flas
         }
         if (v->has_key && !no_manual)
                 flashenc_flash_init(&v->manual, raw, &v->enc);
+}
+
+int vault_write_cipher(const struct vault *v, const struct flash *raw, uint32_t offset,
+                       const void *p, size_t n)
+{
+        const uint16_t id = (uint16_t)v->chip->type->chip_id;
+        struct flashenc_flash through;
+        struct bootfuse fuse;
+        struct flashenc enc;
+        int rc = bootfuse_read(id, word_of, whole(v->chip), &fuse);
+
+        if (rc == 0 && bootfuse_flashenc(id, &fuse, word_of, whole(v->chip), &enc) < 0)
+                rc = -E_KEY;
+        if (rc < 0)
+                return rc;
+        flashenc_flash_init(&through, raw, &enc);
+        rc = flash_write(&through.flash, offset, p, n);
+        flashenc_free(&enc);
+        return rc;
+}
+
+int vault_check_digest(const struct vault *v, uint32_t offset, uint32_t len, struct diag *d)
+{
+        uint8_t key[32];
+        int rc = bootfuse_v1_key(word_of, whole(v->chip), key);
+
+        if (rc == 0)
+                rc = secboot_v1_boot_verify(&v->plain.flash, offset, len, true, key, d);
+        wipe(key, sizeof key);
+        return rc;
 }
 
 int vault_hmac(const struct vault *v, unsigned i, const void *p, size_t n,

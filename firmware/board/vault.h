@@ -28,6 +28,15 @@ struct vault {
 void vault_latch(struct vault *v, const struct sim_chip *chip, const struct flash *raw);
 void vault_free(struct vault *v); /* wipes; a zeroed v is fine */
 
+/* Into raw as the manual encryption does it, with the key that is in eFuses now, encryption on or off.
+ * -E_KEY: there is none; errors of flashenc.h and the flash. */
+int vault_write_cipher(const struct vault *v, const struct flash *raw, uint32_t offset,
+                       const void *p, size_t n);
+
+/* ESP32, secure boot version 1: is the bootloader of len bytes at offset the one that the digest at
+ * 0x0 is of? See secboot_v1_boot_verify(). */
+int vault_check_digest(const struct vault *v, uint32_t offset, uint32_t len, struct diag *d);
+
 /* HMAC-SHA-256 with the key in block i, whose purpose has to be HMAC_UP: else -E_PERM. */
 int vault_hmac(const struct vault *v, unsigned i, const void *p, size_t n,
                uint8_t out[CRYPT_SHA256_LEN]);

@@ -7,13 +7,13 @@
 
 /* Register offsets. The chips after the ESP32 have the same in these. */
 #define WORD2 0x34u /* SPI_BOOT_CRYPT_CNT 18…20, revoked digests 21…23, purposes from 24 */
-#define WORD3 0x38u /* purposes 0…15, SECURE_BOOT_EN 20 */
+#define WORD3 0x38u /* purposes 0…15, SECURE_BOOT_EN 20, aggressive revocation 21 */
 #define KEY0  0x9Cu
 
 #define ESP32        0u
 #define ESP32_W0     0x00u /* FLASH_CRYPT_CNT 20…26 */
 #define ESP32_W5     0x14u /* FLASH_CRYPT_CONFIG 28…31 */
-#define ESP32_W6     0x18u /* ABS_DONE_1 5 */
+#define ESP32_W6     0x18u /* ABS_DONE_0 4, ABS_DONE_1 5 */
 #define ESP32_BLOCK1 0x38u
 #define ESP32_BLOCK  0x20u
 #define ESP32_DIGEST 1u /* BLOCK2 */
@@ -73,6 +73,8 @@ static int read_esp32(bootfuse_word *word, void *ctx, struct bootfuse *b)
             (rc = word(ctx, ESP32_W6, &w6)) < 0)
                 return rc;
         b->secure_boot = w6 >> 5 & 1;
+        b->secure_boot_v1 = (w6 >> 4 & 3) == 1;
+        b->trust.v1 = b->secure_boot_v1;
         b->encrypted = is_odd(w0 >> 20 & 0x7F);
         b->conf = (uint8_t)(w5 >> 28);
         b->trust.usable = 1;
@@ -93,6 +95,7 @@ int bootfuse_read(uint16_t chip_id, bootfuse_word *word, void *ctx, struct bootf
                 return rc;
         purposes = (uint64_t)w3 << 8 | w2 >> 24;
         b->secure_boot = w3 >> 20 & 1;
+        b->revoke = w3 >> 21 & 1;
         b->encrypted = is_odd(w2 >> 18 & 7);
         for (unsigned i = 0; i < BOOTFUSE_KEYS && rc == 0; i++) {
                 const unsigned p = purposes >> 4 * i & 15;
@@ -116,7 +119,7 @@ static int block_for(const struct bootfuse *b, enum bootfuse_purpose purpose)
         return -1;
 }
 
-/* Blocks that hold keys for flash encryption have their last byte first. */
+/* Blocks that hold keys for hardware AES have their last byte first. */
 static int key_half(uint16_t chip_id, int block, bootfuse_word *word, void *ctx, uint8_t out[32])
 {
         uint8_t raw[32] = { 0 };
@@ -126,6 +129,11 @@ static int key_half(uint16_t chip_id, int block, bootfuse_word *word, void *ctx,
                 out[i] = raw[31 - i];
         wipe(raw, sizeof raw);
         return rc;
+}
+
+int bootfuse_v1_key(bootfuse_word *word, void *ctx, uint8_t out[32])
+{
+        return key_half(ESP32, ESP32_DIGEST, word, ctx, out);
 }
 
 int bootfuse_flashenc(uint16_t chip_id, const struct bootfuse *b, bootfuse_word *word, void *ctx,

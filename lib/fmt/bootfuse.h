@@ -25,12 +25,20 @@ enum bootfuse_purpose { /* of a key block */
 };
 
 struct bootfuse {
-        bool secure_boot;               /* version 2 */
-        struct secboot_trust trust;     /* of a chip with secure_boot */
+        bool secure_boot;    /* version 2 */
+        bool secure_boot_v1; /* ESP32: ABS_DONE_0, without version 2; then trust.v1, key not known */
+        bool revoke;         /* SECURE_BOOT_AGGRESSIVE_REVOKE */
+        struct secboot_trust trust; /* of a chip with one of both */
         bool encrypted;                 /* an odd number of bits in SPI_BOOT_CRYPT_CNT */
         uint8_t conf;                   /* ESP32: FLASH_CRYPT_CONFIG */
         uint8_t purpose[BOOTFUSE_KEYS]; /* chips after the ESP32 */
 };
+
+/* By whom an app has to be signed; NULL: by nobody. */
+static inline const struct secboot_trust *bootfuse_trust(const struct bootfuse *b)
+{
+        return b->secure_boot || b->secure_boot_v1 ? &b->trust : NULL;
+}
 
 /* The word at an offset of the register space, as software reads it: a read-protected block gives
  * zeros. 0 or -E_XXX. */
@@ -48,6 +56,9 @@ int bootfuse_read(uint16_t chip_id, bootfuse_word *word, void *ctx, struct bootf
  * BLOCK1). Only hardware gets those of a read-protected block.
  */
 int bootfuse_key(uint16_t chip_id, unsigned i, bootfuse_word *word, void *ctx, uint8_t out[32]);
+
+/* The ESP32's key for secure boot version 1 (BLOCK2), as in its file. */
+int bootfuse_v1_key(bootfuse_word *word, void *ctx, uint8_t out[32]);
 
 /*
  * The chip's cipher over its flash from its keys. 0; -E_NOTFOUND: no key block is for that; -E_KEY:

@@ -113,7 +113,7 @@ int espimg_flash_check(const struct espimg_place *place, struct espimg *img, str
                 rc = espimg_check(img, d);
         if (rc == 0 && place->trust)
                 rc = secboot_flash_verify(place->flash, place->offset, (uint32_t)img->len,
-                                          place->room, place->trust, d);
+                                          place->room, place->trust, place->broken, d);
         crypt_sha256_free(&r.sha);
         return rc;
 }

@@ -21,6 +21,7 @@ struct espimg_place {
          */
         bool need_hash;
         const struct secboot_trust *trust; /* secure boot: by whom it has to be signed; NULL: off */
+        uint8_t *broken; /* see secboot_flash.h; NULL: not wanted */
 };
 
 /*

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "fmt/secboot_v1.h"
 
 #define PIECE 512u
 
@@ -26,20 +27,28 @@ static int hash_flash(const struct flash *f, uint32_t offset, uint32_t len, enum
         return rc;
 }
 
-static bool is_trusted(const struct secboot_trust *t, const uint8_t digest[SECBOOT_KEY_DIGEST])
+/* A bit for each usable digest that is this one. */
+static uint8_t trusted_as(const struct secboot_trust *t, const uint8_t digest[SECBOOT_KEY_DIGEST])
 {
-        bool found = false;
+        uint8_t bits = 0;
 
         for (unsigned i = 0; i < SECBOOT_BLOCKS; i++)
-                found |= t->usable >> i & 1 &&
-                         bytes_equal_ct(t->digest[i], digest, SECBOOT_KEY_DIGEST);
-        return found;
+                if (t->usable >> i & 1 &&
+                    bytes_equal_ct(t->digest[i], digest, SECBOOT_KEY_DIGEST))
+                        bits |= (uint8_t)(1u << i);
+        return bits;
 }
 
+struct place {
+        const struct flash *f;
+        uint32_t offset, len; /* of what is signed */
+};
+
 /* One block: 1 if it is a good signature of a trusted key, 0 and why if not. */
-static int judge(const struct flash *f, uint32_t offset, uint32_t len, const uint8_t *block,
-                 const struct secboot_trust *t, struct diag *why)
+static int judge(const struct place *p, const uint8_t *block, const struct secboot_trust *t,
+                 uint8_t *broken, struct diag *why)
 {
+        uint8_t bits;
         uint8_t hash[SECBOOT_HASH_MAX];
         enum secboot_scheme s;
         int rc = secboot_block_read(block, &s, why);
@@ -53,22 +62,35 @@ static int judge(const struct flash *f, uint32_t offset, uint32_t len, const uin
         }
         if ((rc = secboot_block_key_digest(block, hash)) < 0)
                 return rc;
-        if (!is_trusted(t, hash)) {
+        bits = trusted_as(t, hash);
+        if (!bits) {
                 diag_set(why, E_VERIFY, "signed by a key that this chip does not trust");
                 return 0;
         }
-        if ((rc = hash_flash(f, offset, len, s, hash)) < 0)
+        if ((rc = hash_flash(p->f, p->offset, p->len, s, hash)) < 0)
                 return rc;
-        return secboot_block_verify(block, hash, why) == 0;
+        if (secboot_block_verify(block, hash, why) == 0)
+                return 1;
+        if (!memcmp(block + SECBOOT_AT_DIGEST, hash, secboot_hash_len(s)))
+                *broken |= bits;
+        return 0;
 }
 
 int secboot_flash_verify(const struct flash *f, uint32_t offset, uint32_t len, uint32_t room,
-                         const struct secboot_trust *trust, struct diag *d)
+                         const struct secboot_trust *trust, uint8_t *broken, struct diag *d)
 {
         const uint64_t padded = secboot_padded(len);
+        const struct place p = { f, offset, (uint32_t)padded };
+        uint8_t bits = 0;
         struct diag why = { 0 };
         uint8_t block[SECBOOT_BLOCK];
 
+        if (broken)
+                *broken = 0;
+        if (trust->v1)
+                return trust->v1_key
+                               ? secboot_v1_app_verify(f, offset, len, room, trust->v1_key, d)
+                               : diag_set(d, E_VERIFY, "this firmware has no key to verify with");
         if (padded + SECBOOT_SECTOR > room)
                 return diag_set(d, E_VERIFY, "not signed: no room for a signature behind it");
         for (uint32_t i = 0; i < SECBOOT_BLOCKS; i++) {
@@ -77,7 +99,7 @@ int secboot_flash_verify(const struct flash *f, uint32_t offset, uint32_t len, u
                                     sizeof block);
 
                 if (rc == 0)
-                        rc = judge(f, offset, (uint32_t)padded, block, trust, &one);
+                        rc = judge(&p, block, trust, broken ? broken : &bits, &one);
                 if (rc < 0)
                         return diag_set(d, -rc, "the signature cannot be read");
                 if (rc > 0)

@@ -48,6 +48,7 @@
 /* Version 1: u32 0 and r, s (big endian, P-256 over SHA-256) right behind the image. */
 #define SECBOOT_V1_LEN  68u
 #define SECBOOT_V1_AT_S 4u
+#define SECBOOT_V1_KEY  64u /* the public key: X, Y, big endian */
 
 /* Version 1, the bootloader's digest: iv, SHA-512, 0xFF to a sector, then the image. */
 #define SECBOOT_V1_IV     128u

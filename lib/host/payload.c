@@ -21,6 +21,27 @@
 
 static const uint8_t elf_magic[4] = { 0x7F, 'E', 'L', 'F' };
 
+static bool is_packed(const uint8_t *p)
+{
+        return !memcmp(p, PAYLOAD_PACKED, sizeof elf_magic);
+}
+
+int payload_set(struct blob *elf, const struct payload_settings *s, struct diag *d)
+{
+        static const char mark[] = PAYLOAD_SETTINGS_MARK;
+        uint8_t *at = memmem(elf->data, elf->len, mark, sizeof mark);
+        const size_t left = at ? elf->len - (size_t)(at - elf->data) : 0;
+
+        if (left < PAYLOAD_SETTINGS_LEN)
+                return diag_set(d, E_NOTFOUND, "the program has no place for settings");
+        if (memmem(at + 1, left - 1, mark, sizeof mark))
+                return diag_set(d, E_EXISTS, "the program has two places for settings");
+        at[PAYLOAD_AT_ENCRYPT] = (uint8_t)s->encrypt;
+        at[PAYLOAD_AT_HAS_KEY] = s->has_key;
+        memcpy(at + PAYLOAD_AT_KEY, s->key, sizeof s->key);
+        return 0;
+}
+
 static int put_text(uint8_t *to, const char *text, const char *what, struct diag *d)
 {
         const size_t n = text ? strlen(text) : 0;
@@ -65,7 +86,8 @@ int payload_pack(const struct payload *p, const struct blob *elf, struct blob *o
         size_t len;
         int rc;
 
-        if (elf->len < sizeof elf_magic || memcmp(elf->data, elf_magic, sizeof elf_magic) != 0)
+        if (elf->len < sizeof elf_magic ||
+            (memcmp(elf->data, elf_magic, sizeof elf_magic) != 0 && !is_packed(elf->data)))
                 return diag_set(d, E_FORMAT, "no ELF file");
         if (elf->len > ESPIMG_SEGMENT_LIMIT - ESPIMG_DESC_LEN - 4)
                 return diag_set(d, E_NOSPACE, "%zu bytes are more than a segment holds", elf->len);
@@ -106,25 +128,44 @@ static int copy(const struct flash *f, uint32_t from, uint32_t n, int fd, struct
         return 0;
 }
 
-int payload_open(const struct flash *f, uint32_t offset, const struct espimg *img, struct diag *d)
+int payload_find(const struct flash *f, uint32_t offset, const struct espimg *img, uint32_t *at,
+                 uint32_t *len)
 {
         const struct espimg_segment *s = &img->segments[0];
-        const uint32_t from = offset + (uint32_t)s->offset;
-        uint8_t head[ESPIMG_DESC_LEN + sizeof elf_magic] = { 0 };
-        const uint32_t n = s->len < sizeof head ? s->len : (uint32_t)sizeof head;
+        uint8_t magic = 0;
         uint32_t desc = ESPIMG_DESC_LEN;
-        int fd, rc;
+        int rc;
 
-        if (img->count && (rc = flash_read(f, from, head, n)) < 0)
-                return diag_set(d, -rc, "the flash cannot be read");
-        if (head[0] == ESPIMG_BOOT_MAGIC)
+        if (!img->count || !s->len)
+                return -E_FORMAT;
+        if ((rc = flash_read(f, offset + (uint32_t)s->offset, &magic, 1)) < 0)
+                return rc;
+        if (magic == ESPIMG_BOOT_MAGIC)
                 desc = ESPIMG_BOOT_LEN;
-        if (memcmp(head + desc, elf_magic, sizeof elf_magic) != 0)
+        if (s->len < desc)
+                return -E_FORMAT;
+        *at = (uint32_t)s->offset + desc;
+        *len = s->len - desc;
+        return 0;
+}
+
+int payload_open(const struct flash *f, uint32_t offset, const struct espimg *img, struct diag *d)
+{
+        uint8_t head[sizeof elf_magic] = { 0 };
+        uint32_t at, len;
+        int fd;
+        int rc = payload_find(f, offset, img, &at, &len);
+
+        if (rc == 0 && len >= sizeof head)
+                rc = flash_read(f, offset + at, head, sizeof head);
+        if (rc < 0 && rc != -E_FORMAT)
+                return diag_set(d, -rc, "the flash cannot be read");
+        if (rc < 0 || memcmp(head, elf_magic, sizeof elf_magic) != 0)
                 return diag_set(d, E_UNSUPPORTED, "code for another processor");
         fd = memfd_create("firmware", MFD_CLOEXEC);
         if (fd < 0)
                 return diag_set(d, E_NOMEM, "no memory for the program: %s", strerror(errno));
-        if ((rc = copy(f, from + desc, s->len - desc, fd, d)) < 0) {
+        if ((rc = copy(f, offset + at, len, fd, d)) < 0) {
                 close(fd);
                 return rc;
         }

@@ -33,6 +33,8 @@ enum bus_op {
         /* Through the chip's flash encryption, if that is on: else the same as READ and WRITE. */
         BUS_READ_PLAIN,  /* as BUS_READ */
         BUS_WRITE_PLAIN, /* as BUS_WRITE; if it is on, whole 16-byte blocks */
+        BUS_WRITE_CIPHER, /* as BUS_WRITE, encrypted with the key in eFuses also while encryption is off */
+        BUS_EFUSE_SET,    /* a offset of a word in the register space, b value */
         BUS_HMAC,        /* a key block from 0, data a message; answer: its HMAC-SHA-256 */
 };
 

@@ -223,7 +223,7 @@ for i in $(seq 40); do kill -0 "$child" 2>/dev/null || break; sleep 0.05; done
 if [ -n "$child" ] && ! kill -0 "$child" 2>/dev/null; then pass "a killed board takes its firmware along"; else fail "a killed board takes its firmware along"; fi
 
 # the ESP32: its bootloader lies at 0x1000, output and button are GPIO27 and GPIO0
-"$O/fw/pack" --bootloader --chip-id 0 --room 0x7000 -o "$T/loader32.bin" "$O/fw/bootloader.elf"
+"$O/fw/pack" --bootloader --deflate --chip-id 0 --room 0x6000 -o "$T/loader32.bin" "$O/fw/bootloader.elf"
 "$O/fw/pack" --app-version 1.0.0 --project outlet --chip-id 0 -o "$T/outlet32.bin" "$O/fw/outlet.elf"
 head -c $((4 << 20)) /dev/zero | tr '\0' '\377' >"$T/flash"
 put "$T/loader32.bin" $((0x1000))

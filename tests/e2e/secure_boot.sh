@@ -3,71 +3,16 @@
 # nothing else; with flash encryption the disk holds ciphertext, and plain images do not boot. One changed bit anywhere
 # never boots (every byte of it in process: tests/unit/secboot_test.c).
 . tests/lib.sh
+. tests/board_lib.sh
 
 FW=$O/firmware
 SLOT0=$((0x20000)) SLOT1=$((0x1b0000)) OTADATA=$((0xf000))
 GOLD=tests/golden/ota/derived
-pid=
-trap 'kill $pid $listener 2>/dev/null; rm -rf "$T"' EXIT
-listener=
-ctl() { vboard ctl "$T/c" "$@"; }
-start() { # the board on $T/flash and $T/efuse; from now on $T/uart holds what it says
-        vboard --flash "$T/flash" --efuse "$T/efuse" --control "$T/c" --tcp 127.0.0.1:0 --rfc2217 127.0.0.1:0 --daemon \
-                --pid-file "$T/pid" --json >"$T/ready" || exit 1
-        pid=$(cat "$T/pid")
-        port=$(sed -n 's/.*"rfc2217":"\([^"]*\)".*/\1/p' "$T/ready")
-        exec 3<>"/dev/tcp/127.0.0.1/$(sed -n 's/.*"tcp":"socket:\/\/127.0.0.1:\([0-9]*\)".*/\1/p' "$T/ready")"
-        cat <&3 >"$T/uart" &
-        listener=$!
-        from=0
-}
-stop() {
-        kill "$pid" "$listener" 2>/dev/null
-        wait "$listener" 2>/dev/null
-        while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
-        exec 3>&-
-}
-heard() { tail -c +$((from + 1)) "$T/uart" | tr -d '\r\0'; }
-until_said() {
-        local i
-        for i in $(seq 200); do
-                heard | grep -aqE -- "$1" && return 0
-                sleep 0.05
-        done
-        heard | tail -12
-        return 1
-}
-says() { check "$1" until_said "$2"; }
-never() { if heard | grep -aqE -- "$2"; then fail "$1" "$(heard | tail -5)"; else pass "$1"; fi; }
-off() { ctl cut-power; }
-put() { dd if="$1" of="$T/flash" bs=4096 seek=$(($2 / 4096)) conv=notrunc status=none; }
 # the same, and erased behind it, where the signature of the one before was
 put_unsigned() {
-        cp "$1" "$T/unsigned" && head -c $((8192 - $(stat -c %s "$1") % 4096)) /dev/zero | tr '\0' '\377' >>"$T/unsigned"
+        cp "$1" "$T/unsigned" && head -c $((8192 - $(size "$1") % 4096)) /dev/zero | tr '\0' '\377' >>"$T/unsigned"
         put "$T/unsigned" "$2"
 }
-boot() {
-        from=$(stat -c %s "$T/uart")
-        ctl reset
-}
-flip() {
-        local v
-        v=$(od -An -tu1 -j"$1" -N1 "$T/flash")
-        # shellcheck disable=SC2059
-        printf "\\$(printf %o $((v ^ 1 << $1 % 8)))" | dd of="$T/flash" bs=1 seek="$1" conv=notrunc status=none
-}
-# Bytes of eFuses (the file is the register space turned around): fuse OFFSET BYTE..., burnt while the board is off.
-fuse() {
-        local at=$1 old b
-        shift
-        for b; do
-                old=$(od -An -tu1 -j$((0x1ff - at)) -N1 "$T/efuse")
-                # shellcheck disable=SC2059
-                printf "\\$(printf %o $((old | b)))" | dd of="$T/efuse" bs=1 seek=$((0x1ff - at)) conv=notrunc status=none
-                at=$((at + 1))
-        done
-}
-bytes_of() { od -An -v -tu1 "$1"; }
 # 0x34 … 0x3b: SPI_BOOT_CRYPT_CNT, revoked digests, key purposes, SECURE_BOOT_EN; KEY0 at 0x9c
 
 [ -s "$FW/bootloader.bin" ] || { fail "make firmware made a bootloader"; finish; exit 1; }
@@ -137,7 +82,6 @@ check "flasher: what is signed is written" flasher --port "$port" write-flash 0x
 says "and runs" 'Hello world'
 
 # one changed bit: a sample of every part
-size() { stat -c %s "$1"; }
 bad=
 n=0
 boot_size=$(size "$T/boot.bin")

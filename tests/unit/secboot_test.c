@@ -98,7 +98,7 @@ static void bench_free(struct bench *b)
 
 static int judge(struct bench *b)
 {
-        return secboot_flash_verify(&b->flash, 0, IMAGE, REGION, &b->trust, NULL);
+        return secboot_flash_verify(&b->flash, 0, IMAGE, REGION, &b->trust, NULL, NULL);
 }
 
 static struct bench bench;
@@ -150,7 +150,7 @@ static void whom_it_trusts(void **state)
         }
         bench.trust.usable = 4; /* the third, ECDSA, on a chip that knows RSA only */
         bench.trust.schemes = 1u << SECBOOT_RSA3072;
-        assert_int_equal(secboot_flash_verify(&bench.flash, 0, IMAGE, REGION, &bench.trust, &d),
+        assert_int_equal(secboot_flash_verify(&bench.flash, 0, IMAGE, REGION, &bench.trust, NULL, &d),
                          -E_VERIFY);
         bench.trust.usable = 7;
         bench.trust.schemes = 15;
@@ -172,13 +172,13 @@ static void room_and_faults(void **state)
         sign(&bench, one, 1);
         for (uint32_t room = 0; room < 2 * SECBOOT_SECTOR; room += 64)
                 assert_int_equal(
-                        secboot_flash_verify(&bench.flash, 0, IMAGE, room, &bench.trust, NULL),
+                        secboot_flash_verify(&bench.flash, 0, IMAGE, room, &bench.trust, NULL, NULL),
                         -E_VERIFY);
         assert_int_equal(secboot_flash_verify(&bench.flash, 0, IMAGE, 2 * SECBOOT_SECTOR,
-                                              &bench.trust, NULL),
+                                              &bench.trust, NULL, NULL),
                          0);
         assert_int_equal(
-                secboot_flash_verify(&bench.flash, 0, UINT32_MAX, REGION, &bench.trust, NULL),
+                secboot_flash_verify(&bench.flash, 0, UINT32_MAX, REGION, &bench.trust, NULL, NULL),
                 -E_VERIFY);
         do { /* the flash fails at each read */
                 bench.reads_left = n++;

@@ -125,6 +125,12 @@ static int plain_write(const struct flash *f, uint32_t offset, const void *buf, 
         return write_by(BUS_WRITE_PLAIN, offset, buf, len);
 }
 
+static int cipher_write(const struct flash *f, uint32_t offset, const void *buf, size_t len)
+{
+        (void)f;
+        return write_by(BUS_WRITE_CIPHER, offset, buf, len);
+}
+
 static int fl_erase(const struct flash *f, uint32_t offset, size_t len)
 {
         (void)f;
@@ -135,6 +141,7 @@ static int fl_erase(const struct flash *f, uint32_t offset, size_t len)
 
 static struct flash whole = { fl_read, fl_write, fl_erase, NULL, 0 };
 static struct flash plain = { plain_read, plain_write, fl_erase, NULL, 0 };
+static struct flash cipher = { fl_read, cipher_write, fl_erase, NULL, 0 };
 
 const struct flash *bus_flash(void)
 {
@@ -144,6 +151,11 @@ const struct flash *bus_flash(void)
 const struct flash *bus_plain(void)
 {
         return &plain;
+}
+
+const struct flash *bus_cipher(void)
+{
+        return &cipher;
 }
 
 int bus_hmac(unsigned i, const void *p, size_t n, uint8_t out[32])
@@ -172,7 +184,7 @@ int bus_open(struct bus_info *info)
         memcpy(info->mac, p + BUS_INFO_MAC, sizeof info->mac);
         info->chip = le16_get(p + BUS_INFO_CHIP);
         info->reset = (enum bus_reset)p[BUS_INFO_RESET];
-        info->flash_size = whole.size = plain.size = le32_get(p + BUS_INFO_FLASH);
+        info->flash_size = whole.size = plain.size = cipher.size = le32_get(p + BUS_INFO_FLASH);
         return 0;
 }
 
@@ -207,6 +219,11 @@ int bus_kept(unsigned pin)
 int bus_efuse(uint32_t offset, uint32_t *value)
 {
         return done(ask(&(struct question){ BUS_EFUSE, offset, 0, NULL, 0 }, value));
+}
+
+int bus_efuse_set(uint32_t offset, uint32_t value)
+{
+        return done(ask(&(struct question){ BUS_EFUSE_SET, offset, value, NULL, 0 }, NULL));
 }
 
 bool bus_event_waits(void)

@@ -30,6 +30,10 @@ const struct flash *bus_flash(void);
  */
 const struct flash *bus_plain(void);
 
+/* Writes go through the cipher with the key in eFuses also while flash encryption is off; reads and
+ * erases are those of bus_flash(). -E_KEY: there is no key. */
+const struct flash *bus_cipher(void);
+
 /* HMAC-SHA-256 with an eFuse key that software cannot read. -E_PERM: block i is not for that. */
 int bus_hmac(unsigned i, const void *p, size_t n, uint8_t out[32]);
 
@@ -38,6 +42,9 @@ int bus_input(unsigned pin);
 int bus_level(unsigned pin); /* 0, 1 or -E_XXX */
 int bus_kept(unsigned pin);  /* the same; -E_NOTFOUND: nothing is known */
 int bus_efuse(uint32_t offset, uint32_t *value);
+
+/* A register of the eFuse controller: burns, if that is what it asks for. */
+int bus_efuse_set(uint32_t offset, uint32_t value);
 
 /* The next change of an input: 1 and pin and level, 0: none, -E_LINK: the board is gone. BUS_FD
  * becomes readable before that. */

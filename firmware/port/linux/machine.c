@@ -11,10 +11,12 @@
 #include "bus.h"
 #include "firmware/core/port.h"
 #include "fmt/bootsel.h"
+#include "settings.h"
 
 static struct bus_info info;
 static struct bootsel boot;
 static struct bootfuse fuses;
+static struct payload_settings settings;
 static struct espimg_desc desc;
 static const struct ptable_entry *running;
 static bool restart;
@@ -54,6 +56,9 @@ int machine_start(uint32_t offset)
         cfg.flash = bus_plain();
         cfg.chip_id = info.chip;
         rc = bootfuse_read(info.chip, fuse_word, NULL, &fuses);
+        settings_get(&settings);
+        if (settings.has_key)
+                fuses.trust.v1_key = settings.key;
         if (rc == 0)
                 rc = bootsel_table(&boot, &cfg, NULL);
         return rc < 0 ? rc : find_running(offset);

@@ -143,8 +143,7 @@ int port_ota_finish(void)
         }
         place.offset = update.slot->offset;
         place.room = update.at;
-        if (machine_fuses()->secure_boot)
-                place.trust = &machine_fuses()->trust;
+        place.trust = bootfuse_trust(machine_fuses());
         update.verified = espimg_flash_check(&place, &img, NULL) == 0;
         return update.verified ? 0 : -E_VERIFY;
 }
