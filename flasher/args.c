@@ -160,6 +160,27 @@ static bool is_old_file(const char *word)
         return word[0] != '-' && word[0] != '@' && parse_size(word, &v) < 0;
 }
 
+/* --encrypt-files ADDRESS FILE ...: each pair as an option of its own. at: behind the option;
+ * returns how many words it took, or a negative exit status. */
+static int add_pairs(struct words *w, const char *option, char **at, int n)
+{
+        int i;
+
+        for (i = 0; i + 1 < n && at[i][0] != '-'; i += 2) {
+                char *pair = NULL;
+                int rc = asprintf(&pair, "%s=%s", at[i], at[i + 1]) < 0
+                                 ? usage_error("out of memory")
+                                 : add_text(w, option);
+
+                if (rc == 0)
+                        rc = add_text(w, pair);
+                free(pair);
+                if (rc)
+                        return -rc;
+        }
+        return i;
+}
+
 /* espsecure's options that take all words up to the next option, but for the file at the end. */
 static bool takes_many(const char *word)
 {
@@ -206,6 +227,13 @@ int args_expand(int *argc, char ***argv)
                         while (rc == 0 && i + 1 < *argc && is_old_file((*argv)[i + 1]))
                                 if ((rc = add_text(&w, word)) == 0)
                                         rc = add_text(&w, (*argv)[++i]);
+                } else if (flashes && opt_word_is(word, "--encrypt-files")) {
+                        const int taken = add_pairs(&w, word, *argv + i + 1, *argc - i - 1);
+
+                        if (taken > 0)
+                                i += taken;
+                        else
+                                rc = taken ? -taken : add_text(&w, word);
                 } else if (signs && takes_many(word)) {
                         do
                                 if ((rc = add_text(&w, word)) == 0 && i + 1 < *argc)

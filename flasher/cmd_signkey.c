@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
 
 #include "base/bytes.h"
@@ -16,7 +18,7 @@
 #include "host/x509_key.h"
 #include "sigkeys.h"
 
-static int64_t version = 2;
+static int64_t version = 2, key_bits = 256;
 static const char *scheme, *key_path, *output, *iv_path;
 
 #define ONE_KEY                                                      \
@@ -41,6 +43,12 @@ const struct opt digest_key_options[] = {
 const struct opt extract_public_key_options[] = {
         { 'v', "version", OPT_INT, &version, "1|2", "2: PEM; 1: X and Y, 64 bytes (2)" },
         ONE_KEY,
+        KEY_OPTIONS,
+        { 0 },
+};
+const struct opt digest_private_key_options[] = {
+        { 'k', "key|keyfile", OPT_STR, &key_path, "FILE", "private key of version 1 (ECDSA P-256)" },
+        { 'l', "keylen|bits", OPT_INT, &key_bits, "BITS", "256, or 192 for eFuses with 3/4 coding (256)" },
         KEY_OPTIONS,
         { 0 },
 };
@@ -158,6 +166,54 @@ int cmd_extract_public_key(int argc, char **argv)
         EVP_PKEY_free(key);
         blob_free(&pem);
         return rc < 0 ? fail(key_path, &d) : STATUS_DONE;
+}
+
+/* SHA-256 of the secret number. 0 or -E_XXX. */
+static int digest_scalar(EVP_PKEY *key, uint8_t out[CRYPT_SHA256_LEN], struct diag *d)
+{
+        uint8_t scalar[32];
+        BIGNUM *n = NULL;
+        struct secboot_key pub;
+        int rc = secboot_key_of(key, &pub, d);
+
+        if (rc < 0)
+                return rc;
+        if (pub.scheme != SECBOOT_P256)
+                return diag_set(d, E_KEY, "a key of version 1 is ECDSA P-256, this is %s",
+                                secboot_scheme_name(pub.scheme));
+        if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_PRIV_KEY, &n) != 1)
+                return diag_set(d, E_KEY, "a public key: the private one is needed");
+        rc = BN_bn2binpad(n, scalar, sizeof scalar) == (int)sizeof scalar
+                     ? crypt_sha256(scalar, sizeof scalar, out)
+                     : diag_set(d, E_KEY, "no usable private key");
+        BN_clear_free(n);
+        wipe(scalar, sizeof scalar);
+        return rc;
+}
+
+int cmd_digest_private_key(int argc, char **argv)
+{
+        uint8_t digest[CRYPT_SHA256_LEN];
+        struct diag d = { 0 };
+        EVP_PKEY *key = NULL;
+        int status;
+        int rc;
+
+        (void)argc;
+        if (!key_path)
+                return no_key();
+        if (key_bits != 256 && key_bits != 192)
+                return usage_error("--keylen: 256 or 192");
+        if ((status = check_output(argv[0], &key_path, 1)) != 0 ||
+            (status = signing_key(key_path, &key)) != 0)
+                return status;
+        if ((rc = digest_scalar(key, digest, &d)) < 0)
+                status = fail(key_path, &d);
+        else if (file_save_new(argv[0], digest, (size_t)key_bits / 8, FILE_SECRET, &d) < 0)
+                status = fail(NULL, &d);
+        EVP_PKEY_free(key);
+        wipe(digest, sizeof digest);
+        return status;
 }
 
 /* iv, digest, 0xFF up to a sector, the image in whole blocks of 128. */

@@ -12,6 +12,8 @@ const struct opt verify_flash_options[] = {
         { 0, "flash-size", OPT_STR, &job.flash_size, "SIZE",
           "as the bootloader was patched: 4MB, ..., detect or keep",
           .words = FLASH_SIZES "|detect|keep" },
+        { 0, "flash-key", OPT_STR, &job.flash_key, "FILE",
+          "the flash holds what this flash encryption key makes of the files" },
         { 'd', "diff", OPT_FLAG, &diff, NULL, NULL },
         { 0 },
 };

@@ -6,7 +6,7 @@
 
 static struct job job;
 static bool compress, accepted;
-static struct opt_list diff_with;
+static struct opt_list diff_with, encrypt_files;
 
 const struct opt write_flash_options[] = {
         { 'e', "erase-all", OPT_FLAG, &job.erase_all, NULL, "erase the whole flash first" },
@@ -20,6 +20,8 @@ const struct opt write_flash_options[] = {
         { 0, "flash-size", OPT_STR, &job.flash_size, "SIZE",
           "patch the bootloader: 4MB, ..., detect or keep", .words = FLASH_SIZES "|detect|keep" },
         { 0, "encrypt", OPT_FLAG, &job.encrypt, NULL, "the chip encrypts while it writes" },
+        { 0, "encrypt-files", OPT_LIST, &encrypt_files, "ADDRESS FILE ...",
+          "the chip encrypts these while it writes, the others go as they are" },
         { 0, "flash-key", OPT_STR, &job.flash_key, "FILE",
           "encrypt here with this key what flash encryption covers" },
         { 0, "pre-encrypted", OPT_FLAG, &job.pre_encrypted, NULL,
@@ -61,16 +63,41 @@ static int load_old(void)
         return 0;
 }
 
+/* The words behind --encrypt-files come as ADDRESS=FILE (args.c). */
+static int add_encrypted(void)
+{
+        int status = 0;
+
+        for (size_t i = 0; i < encrypt_files.count && status == 0; i++) {
+                const char *file = strchr(encrypt_files.items[i], '=');
+                char address[32];
+                uint32_t offset;
+
+                if (!file || (size_t)(file - encrypt_files.items[i]) >= sizeof address)
+                        return usage_error("--encrypt-files: ADDRESS FILE, in pairs");
+                snprintf(address, sizeof address, "%.*s", (int)(file - encrypt_files.items[i]),
+                         encrypt_files.items[i]);
+                if ((status = parse_u32("address", address, &offset)) == 0 &&
+                    (status = job_add(&job, offset, file + 1)) == 0)
+                        job.files[job.n - 1].encrypted = true;
+        }
+        return status;
+}
+
 int cmd_write_flash(int argc, char **argv)
 {
         struct loader *l;
         int status = 0;
 
+        if (argc == 0 && !encrypt_files.count)
+                return usage_error("what? ADDRESS FILE ...");
         if (argc % 2)
                 return usage_error(
                         "addresses and files come in pairs: 0x1000 bootloader.bin 0x10000 app.bin");
-        if (!!job.flash_key + job.pre_encrypted + job.encrypt > 1)
-                return usage_error("--encrypt, --flash-key and --pre-encrypted exclude each other");
+        if (!!job.flash_key + job.pre_encrypted + job.encrypt > 1 ||
+            (encrypt_files.count && (job.flash_key || job.encrypt)))
+                return usage_error("--encrypt, --encrypt-files, --flash-key and --pre-encrypted "
+                                   "exclude each other");
         if (job.plain && compress)
                 compress = false;
         for (int i = 0; i < argc && status == 0; i += 2) {
@@ -79,6 +106,8 @@ int cmd_write_flash(int argc, char **argv)
                 if ((status = parse_u32("address", argv[i], &offset)) == 0)
                         status = job_add(&job, offset, argv[i + 1]);
         }
+        if (status == 0)
+                status = add_encrypted();
         if (status == 0)
                 status = load_old();
         if (status == 0 && (status = session_open(&l)) == 0)

@@ -116,6 +116,10 @@ void job_free(struct job *j);
 /* All files against chip, eFuses and table; *where: which file d is about. 0 or -E_XXX. */
 int guard_all(struct job *j, struct loader *l, struct diag *d, const char **where);
 
+/* Of each file whether flash encryption covers its place, as far as a table among the files tells.
+ */
+void guard_mark_raw(struct job *j);
+
 /* Does it fit into its place and the flash? */
 int guard_bounds(const struct job_file *f, uint32_t flash, struct diag *d);
 
@@ -185,6 +189,7 @@ COMMAND(generate_signing_key);
 COMMAND(digest_key);
 COMMAND(extract_public_key);
 COMMAND(digest_bootloader);
+COMMAND(digest_private_key);
 COMMAND(encrypt);
 COMMAND(decrypt);
 COMMAND(generate_flash_key);

@@ -247,6 +247,19 @@ static int check_nvs(const struct guard *gd, const struct job_file *f, struct di
         return 0;
 }
 
+void guard_mark_raw(struct job *j)
+{
+        static struct guard gd; /* a table is large */
+
+        gd = (struct guard){ .job = j };
+        find_table(&gd);
+        for (size_t i = 0; i < j->n; i++) {
+                const struct ptable_entry *e = entry_of(&gd, &j->files[i]);
+
+                j->files[i].raw = e && !ptable_is_ciphered(e);
+        }
+}
+
 int guard_bounds(const struct job_file *f, uint32_t flash, struct diag *d)
 {
         if (f->limit && f->data.len > f->limit)

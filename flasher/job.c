@@ -262,6 +262,7 @@ int job_run(struct job *j, struct loader *l)
 
 int job_verify(struct job *j, struct loader *l)
 {
+        struct loader_security sec;
         struct flash_plan *plan = NULL;
         struct diag d = { 0 };
         int rc;
@@ -274,11 +275,19 @@ int job_verify(struct job *j, struct loader *l)
         for (size_t i = 0; i < j->n; i++)
                 if ((rc = job_patch(j, loader_chip(l), &j->files[i], loader_flash_size(l))) != 0)
                         return rc;
+        guard_mark_raw(j);
+        if (j->flash_key && (rc = encrypt_files(j, loader_chip(l))) != 0)
+                return rc;
         j->plain = true;
         if (make_plan(j, &plan, &d) < 0)
                 return fail(NULL, &d);
         rc = flash_plan_verify(plan, l, &d);
         flash_plan_free(plan);
+        if (rc == -E_VERIFY && !j->flash_key && loader_security(l, &sec, NULL) == 0 &&
+            sec.encrypted)
+                say("note: flash encryption is on, the flash holds ciphertext; --flash-key FILE "
+                    "compares "
+                    "with that");
         if (rc < 0)
                 return fail(g.port, &d);
         say("%zu image%s verified", j->n, j->n == 1 ? "" : "s");

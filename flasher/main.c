@@ -23,7 +23,7 @@ static int cmd_version(int argc, char **argv)
         }
 
 static const struct command commands[] = {
-        ROW("write-flash", write_flash, "ADDRESS FILE ...", "write files to flash", 2, -1),
+        ROW("write-flash", write_flash, "ADDRESS FILE ...", "write files to flash", 0, -1),
         ROW("write", write_parts, "LABEL=FILE ...", "write files to partitions", 1, -1),
         ROW("read", read_part, "LABEL [FILE]", "read a partition", 1, 2),
         ROW("erase", erase_parts, "LABEL ...", "erase partitions", 1, -1),
@@ -55,10 +55,12 @@ static const struct command commands[] = {
             1),
         ROW("generate-signing-key", generate_signing_key, "FILE", "make a key for secure boot", 1,
             1),
-        ROW("digest-key|digest-sbv2-public-key", digest_key, "[KEY]",
+        ROW("digest-key|digest-sbv2-public-key|digest-rsa-public-key", digest_key, "[KEY]",
             "what eFuses hold of a public key", 0, 1),
         ROW("extract-public-key", extract_public_key, "FILE", "the public half of a signing key", 1,
             1),
+        ROW("digest-private-key", digest_private_key, "FILE",
+            "ESP32, secure boot version 1: a bootloader key made of a signing key", 1, 1),
         ROW("digest-bootloader|digest-secure-bootloader", digest_bootloader, "IMAGE",
             "ESP32, secure boot version 1: what its ROM checks", 1, 1),
         ROW("encrypt|encrypt-flash-data", encrypt, "FILE", "as the chip's flash encryption does", 1,

@@ -28,8 +28,8 @@ struct vault {
 void vault_latch(struct vault *v, const struct sim_chip *chip, const struct flash *raw);
 void vault_free(struct vault *v); /* wipes; a zeroed v is fine */
 
-/* Into raw as the manual encryption does it, with the key that is in eFuses now, encryption on or off.
- * -E_KEY: there is none; errors of flashenc.h and the flash. */
+/* Into raw as the manual encryption does it, with the key that is in eFuses now, encryption on or
+ * off. -E_KEY: there is none; errors of flashenc.h and the flash. */
 int vault_write_cipher(const struct vault *v, const struct flash *raw, uint32_t offset,
                        const void *p, size_t n);
 

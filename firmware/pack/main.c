@@ -41,7 +41,8 @@ static int parse_encryption(void)
         else if (!strcmp(encryption, "release"))
                 settings.encrypt = PAYLOAD_RELEASE;
         else
-                return usage_error("--flash-encryption %s: off, development or release", encryption);
+                return usage_error("--flash-encryption %s: off, development or release",
+                                   encryption);
         return 0;
 }
 

@@ -144,7 +144,8 @@ static bool is_free(const struct run *r, unsigned i)
                 return false;
         return !efuse_write_protected(c, r->image, b->write_protect) &&
                !efuse_read_protected(c, r->image, b->read_protect) &&
-               bytes_all(r->image + b->read, 4u * b->words, 0) && !efuse_errors(c, r->image, i).fail;
+               bytes_all(r->image + b->read, 4u * b->words, 0) &&
+               !efuse_errors(c, r->image, i).fail;
 }
 
 /* A block for a new key, or -1: the ESP32 has one only; BLOCK_KEY5 cannot feed every cipher. */
@@ -205,7 +206,8 @@ static bool take_key(struct run *r, const char *purpose)
         return i >= 0;
 }
 
-/* A key that is there already; make_key() says what is wrong with an ESP32's that is not protected. */
+/* A key that is there already; make_key() says what is wrong with an ESP32's that is not protected.
+ */
 static int take_or_make_key(struct run *r)
 {
         const bool one = take_key(r, "XTS_AES_256_KEY_1");
@@ -222,10 +224,10 @@ static int take_or_make_key(struct run *r)
 
 static void want_features(struct run *r)
 {
-        static const char *const always[] = { "DIS_DOWNLOAD_ICACHE", "DIS_DOWNLOAD_DCACHE",
-                                              "DIS_PAD_JTAG",        "DIS_USB_JTAG",
-                                              "DIS_DIRECT_BOOT",     "DISABLE_DL_DECRYPT",
-                                              "DISABLE_DL_CACHE",    "JTAG_DISABLE",
+        static const char *const always[] = { "DIS_DOWNLOAD_ICACHE",  "DIS_DOWNLOAD_DCACHE",
+                                              "DIS_PAD_JTAG",         "DIS_USB_JTAG",
+                                              "DIS_DIRECT_BOOT",      "DISABLE_DL_DECRYPT",
+                                              "DISABLE_DL_CACHE",     "JTAG_DISABLE",
                                               "CONSOLE_DEBUG_DISABLE" };
 
         for (size_t i = 0; i < sizeof always / sizeof *always; i++)
@@ -236,7 +238,8 @@ static void want_features(struct run *r)
                 want(r, "FLASH_CRYPT_CONFIG", 0xF);
 }
 
-/* Nobody reads or changes the keys any more, or switches the cache off, which would end all boots. */
+/* Nobody reads or changes the keys any more, or switches the cache off, which would end all boots.
+ */
 static void want_locks(struct run *r)
 {
         const struct efuse_chip *c = r->e->efuses;

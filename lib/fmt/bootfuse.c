@@ -18,7 +18,6 @@
 #define ESP32_BLOCK  0x20u
 #define ESP32_DIGEST 1u /* BLOCK2 */
 
-
 uint8_t bootfuse_schemes(uint16_t chip_id)
 {
         const unsigned rsa = 1u << SECBOOT_RSA3072;

@@ -26,9 +26,10 @@ enum bootfuse_purpose { /* of a key block */
 
 struct bootfuse {
         bool secure_boot;    /* version 2 */
-        bool secure_boot_v1; /* ESP32: ABS_DONE_0, without version 2; then trust.v1, key not known */
+        bool secure_boot_v1; /* ESP32: ABS_DONE_0, without version 2; then trust.v1, key not known
+                              */
         bool revoke;         /* SECURE_BOOT_AGGRESSIVE_REVOKE */
-        struct secboot_trust trust; /* of a chip with one of both */
+        struct secboot_trust trust;     /* of a chip with one of both */
         bool encrypted;                 /* an odd number of bits in SPI_BOOT_CRYPT_CNT */
         uint8_t conf;                   /* ESP32: FLASH_CRYPT_CONFIG */
         uint8_t purpose[BOOTFUSE_KEYS]; /* chips after the ESP32 */

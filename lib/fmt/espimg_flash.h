@@ -21,14 +21,14 @@ struct espimg_place {
          */
         bool need_hash;
         const struct secboot_trust *trust; /* secure boot: by whom it has to be signed; NULL: off */
-        uint8_t *broken; /* see secboot_flash.h; NULL: not wanted */
+        uint8_t *broken;                   /* see secboot_flash.h; NULL: not wanted */
 };
 
 /*
  * Reads and judges all of it: header, chip, segments, checksum, SHA-256 (esp_image_verify of
  * ESP-IDF v5.5). Fills img as espimg_read does, offsets counted from the image's start. Returns 0,
- * -E_FORMAT (no image, or of another chip), -E_TRUNC (longer than room), -E_CRC, -E_VERIFY (not signed
- * by anybody trusted), or what the flash returned.
+ * -E_FORMAT (no image, or of another chip), -E_TRUNC (longer than room), -E_CRC, -E_VERIFY (not
+ * signed by anybody trusted), or what the flash returned.
  */
 int espimg_flash_check(const struct espimg_place *place, struct espimg *img, struct diag *d);
 

@@ -33,8 +33,7 @@ static uint8_t trusted_as(const struct secboot_trust *t, const uint8_t digest[SE
         uint8_t bits = 0;
 
         for (unsigned i = 0; i < SECBOOT_BLOCKS; i++)
-                if (t->usable >> i & 1 &&
-                    bytes_equal_ct(t->digest[i], digest, SECBOOT_KEY_DIGEST))
+                if (t->usable >> i & 1 && bytes_equal_ct(t->digest[i], digest, SECBOOT_KEY_DIGEST))
                         bits |= (uint8_t)(1u << i);
         return bits;
 }

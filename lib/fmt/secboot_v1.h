@@ -38,16 +38,17 @@ int secboot_v1_finish(struct secboot_v1 *s, uint8_t out[SECBOOT_V1_DIGEST]); /* 
 void secboot_v1_free(struct secboot_v1 *s);
 
 /*
- * What the ROM does: is the digest at address 0 of f that of the bootloader of len bytes (hash_appended:
- * with its SHA-256) at offset? Like the ROM it does not look at the appended hash's last bytes where
- * these do not fill a block. 0; -E_VERIFY; or the flash's error.
+ * What the ROM does: is the digest at address 0 of f that of the bootloader of len bytes
+ * (hash_appended: with its SHA-256) at offset? Like the ROM it does not look at the appended hash's
+ * last bytes where these do not fill a block. 0; -E_VERIFY; or the flash's error.
  */
 int secboot_v1_boot_verify(const struct flash *f, uint32_t offset, uint32_t len, bool hash_appended,
                            const uint8_t key[32], struct diag *d);
 
 /*
- * The image of len bytes at offset has a signature right behind it, at most room bytes in all: is it
- * one of the key xy (X, Y: 64 bytes, big endian)? 0, -E_VERIFY with the reason, or the flash's error.
+ * The image of len bytes at offset has a signature right behind it, at most room bytes in all: is
+ * it one of the key xy (X, Y: 64 bytes, big endian)? 0, -E_VERIFY with the reason, or the flash's
+ * error.
  */
 int secboot_v1_app_verify(const struct flash *f, uint32_t offset, uint32_t len, uint32_t room,
                           const uint8_t xy[SECBOOT_V1_KEY], struct diag *d);

@@ -1,8 +1,8 @@
 /*
  * A Linux program in an ESP image: what the virtual board runs. One segment holds the application's
- * or bootloader's descriptor and, right behind it, the ELF file. A bootloader, which has to lie below
- * the partition table with its signature, may be packed: PAYLOAD_PACKED, the ELF file's length
- * (u32, little-endian), a zlib stream of it. Only the board's ROM opens that.
+ * or bootloader's descriptor and, right behind it, the ELF file. A bootloader, which has to lie
+ * below the partition table with its signature, may be packed: PAYLOAD_PACKED, the ELF file's
+ * length (u32, little-endian), a zlib stream of it. Only the board's ROM opens that.
  */
 #ifndef HOST_PAYLOAD_H
 #define HOST_PAYLOAD_H
@@ -49,9 +49,10 @@ struct payload {
 };
 
 /*
- * The image around elf (or a packed one): checksum and SHA-256 at its end, the ELF file's SHA-256 in the descriptor,
- * no date, so that the same input makes the same image. out is returned (blob_free). -E_RANGE: a
- * text too long; -E_FORMAT: no ELF file; -E_NOSPACE: larger than a segment.
+ * The image around elf (or a packed one): checksum and SHA-256 at its end, the ELF file's SHA-256
+ * in the descriptor, no date, so that the same input makes the same image. out is returned
+ * (blob_free). -E_RANGE: a text too long; -E_FORMAT: no ELF file; -E_NOSPACE: larger than a
+ * segment.
  */
 int payload_pack(const struct payload *p, const struct blob *elf, struct blob *out, struct diag *d);
 

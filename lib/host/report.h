@@ -14,10 +14,10 @@
 struct report {
         unsigned errors;
         unsigned notes;
-        int first_code;   /* E_XXX of the first error, 0 if none */
-        unsigned limit;   /* 0: REPORT_LIMIT */
-        bool quiet_notes; /* -q: notes are counted, not printed */
-        bool silent;      /* nothing is printed, all is counted: to try something first */
+        int first_code;     /* E_XXX of the first error, 0 if none */
+        unsigned limit;     /* 0: REPORT_LIMIT */
+        bool quiet_notes;   /* -q: notes are counted, not printed */
+        bool silent;        /* nothing is printed, all is counted: to try something first */
         struct diag *first; /* gets the first error, its line and column included; borrowed, NULL:
                                none */
 };

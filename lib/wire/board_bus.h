@@ -31,11 +31,12 @@ enum bus_op {
         BUS_KEPT,     /* a pin; answer: b as it was before the restart, or -E_NOTFOUND */
         BUS_EVENT,    /* the board's: a pin, b level */
         /* Through the chip's flash encryption, if that is on: else the same as READ and WRITE. */
-        BUS_READ_PLAIN,  /* as BUS_READ */
-        BUS_WRITE_PLAIN, /* as BUS_WRITE; if it is on, whole 16-byte blocks */
-        BUS_WRITE_CIPHER, /* as BUS_WRITE, encrypted with the key in eFuses also while encryption is off */
+        BUS_READ_PLAIN,   /* as BUS_READ */
+        BUS_WRITE_PLAIN,  /* as BUS_WRITE; if it is on, whole 16-byte blocks */
+        BUS_WRITE_CIPHER, /* as BUS_WRITE, encrypted with the key in eFuses also while encryption is
+                             off */
         BUS_EFUSE_SET,    /* a offset of a word in the register space, b value */
-        BUS_HMAC,        /* a key block from 0, data a message; answer: its HMAC-SHA-256 */
+        BUS_HMAC,         /* a key block from 0, data a message; answer: its HMAC-SHA-256 */
 };
 
 /* Facts of the board. */

@@ -137,6 +137,30 @@ expect "no whole blocks" 1 'no whole blocks of 16'
 run flasher --chip esp32 encrypt --key k32 --address 0xfffff0 -o c.bin out.bin
 expect "beyond 16 MB of an ESP32" 1 'beyond what the chip can address'
 
+# the bootloader key of version 1: SHA-256 of the secret number, as openssl shows it
+openssl ec -in p256.pem -outform DER 2>/dev/null | dd bs=1 skip=7 count=32 status=none | sha256sum | cut -c1-64 >want
+run flasher digest-private-key --keyfile p256.pem boot.key
+expect "digest-private-key" 0
+if [ "$(od -An -v -tx1 boot.key | tr -d ' \n')" = "$(cat want)" ]; then pass "SHA-256 of the secret number"; else fail "SHA-256 of the secret number" "$(cat want)"; fi
+if [ "$(stat -c %a boot.key)" = 600 ]; then pass "for its owner only"; else fail "for its owner only"; fi
+run flasher digest_private_key -k p256.pem -l 192 boot24.key
+expect "with espsecure's spelling, for 3/4 coding" 0
+same "its first 24 bytes" <(head -c 24 boot.key) boot24.key
+run flasher digest-private-key --key p256.pem boot.key
+expect "a key file is never overwritten" 1 'boot.key'
+run flasher digest-private-key --key rsa.pem x.key
+expect "a key of the wrong type" 1 'ECDSA P-256, this is RSA-3072'
+run flasher digest-private-key --key p256.pem --keylen 128 x.key
+expect "no such length" 2 '256 or 192'
+run flasher digest-private-key x.key
+expect "which key?" 2 'which key'
+flasher extract-public-key --key p256.pem p256.pub.pem
+run flasher digest-private-key --key p256.pub.pem x.key
+expect "a public key" 1 'p256.pub.pem'
+[ ! -e x.key ] && pass "no key is left by a failure" || fail "no key is left by a failure"
+run flasher digest-private-key --key p256.pem /dev/full
+expect "to a full disk" 5
+
 # keys in a token
 module=
 for m in /usr/lib/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so; do [ -e "$m" ] && module=$m; done

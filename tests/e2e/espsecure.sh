@@ -58,6 +58,16 @@ check "version 1: our key" flasher generate-signing-key --version 1 "$T/v1.pem"
 check "version 1: we sign" flasher sign --version 1 --key "$T/v1.pem" -o "$T/a.bin" "$T/app.bin"
 check "version 1: they sign" theirs sign_data --version 1 --keyfile "$T/v1.pem" -o "$T/b.bin" "$T/app.bin"
 same "version 1: the same bytes" "$T/a.bin" "$T/b.bin"
+for bits in 256 192; do
+        theirs digest_private_key --keyfile "$T/v1.pem" --keylen $bits "$T/k1" >/dev/null 2>&1
+        flasher digest-private-key --key "$T/v1.pem" --keylen $bits "$T/k2-$bits"
+        same "version 1: the bootloader's key of $bits bits" "$T/k1" "$T/k2-$bits"
+        rm -f "$T/k1"
+done
+head -c 128 /dev/urandom >"$T/iv"
+theirs digest_secure_bootloader --keyfile "$T/k2-256" --iv "$T/iv" -o "$T/d1" "$O/firmware/bootloader.bin" >/dev/null 2>&1
+flasher digest-bootloader --key "$T/k2-256" --iv "$T/iv" -o "$T/d2" "$O/firmware/bootloader.bin"
+same "version 1: the bootloader's digest" "$T/d1" "$T/d2"
 check "version 1: they verify ours" theirs verify_signature --version 1 --keyfile "$T/v1.pem" "$T/a.bin"
 
 # ciphertext at random places

@@ -92,7 +92,7 @@ scrap
 ops=$((6 + 1 + 2 + 64 + 1)) # sectors; each is an erase and 16 pages
 bad=
 n=0
-for cut in 1 2 17 18 $((6 * 17 + 1)) $((6 * 17 + 9)) $((7 * 17 + 2)) $((9 * 17 + 30)) $((ops * 17 - 1)) $((ops * 17)); do
+for cut in 1 2 18 $((6 * 17 + 9)) $((7 * 17 + 2)) $((9 * 17 + 30)) $((ops * 17)); do
         start
         off
         put "$T/dev.bin" 0

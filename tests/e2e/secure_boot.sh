@@ -173,6 +173,22 @@ expect "flasher: ciphertext below 0x8000 cannot be judged" 4 'below 0x8000'
 check "with the key in hand it is judged, and encrypted on the way" flasher --port "$port" --json write-flash --flash-key "$T/flash.key" \
         0x0 "$T/boot2.bin" 0x8000 "$FW/partition-table.bin" 0xf000 "$FW/ota_data_initial.bin" 0x20000 "$T/app2.bin"
 if grep -q '"unchanged":3,' "$T/check.out"; then pass "to the same bytes as before"; else fail "to the same bytes as before" "$(cat "$T/check.out")"; fi
+head -c 24576 /dev/zero >"$T/nvs.bin" # plain: NVS is not covered
+check "and compared with that key" flasher --port "$port" verify-flash --flash-key "$T/flash.key" \
+        0x0 "$T/boot2.bin" 0x8000 "$FW/partition-table.bin" 0x20000 "$T/app2.bin"
+run flasher --port "$port" verify-flash 0x20000 "$T/app2.bin"
+expect "without it, it differs, and why" 4 'flash encryption is on'
+run flasher --port "$port" verify-flash --flash-key "$T/one.digest" 0x20000 "$T/app2.bin"
+expect "with another one too" 4 'app2.bin'
+check "some files are encrypted by the chip, the others not" flasher --port "$port" write-flash 0x9000 "$T/nvs.bin" \
+        --encrypt-files 0x8000 "$FW/partition-table.bin" 0x20000 "$T/app2.bin" --no-progress
+check "as the key says" flasher --port "$port" verify-flash --flash-key "$T/flash.key" \
+        0x8000 "$FW/partition-table.bin" 0x9000 "$T/nvs.bin" 0x20000 "$T/app2.bin"
+same "what is not covered lies there plain" <(dd if="$T/flash" bs=4096 skip=9 count=6 status=none) "$T/nvs.bin"
+run flasher --port "$port" write-flash --flash-key "$T/flash.key" --encrypt-files 0x20000 "$T/app2.bin"
+expect "two ways of encrypting" 2 'exclude each other'
+run flasher --port "$port" write-flash --encrypt-files 0x20000
+expect "an address without a file" 2 'in pairs'
 run flasher --port "$port" write-flash --flash-key "$T/flash.key" 0x0 "$FW/bootloader.bin"
 expect "an unsigned bootloader is not" 4 'not signed by a key that the chip trusts'
 run flasher --port "$port" write-flash --flash-key "$T/flash.key" --encrypt 0x0 "$T/boot2.bin"

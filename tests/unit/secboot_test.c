@@ -11,10 +11,12 @@
 #include <openssl/evp.h>
 
 #include "base/bytes.h"
+#include "base/crc32.h"
 #include "base/err.h"
 #include "fmt/bootfuse.h"
 #include "fmt/flashenc.h"
 #include "fmt/secboot_flash.h"
+#include "fmt/secboot_v1.h"
 #include "host/secboot_sign.h"
 
 #define IMAGE  2048u
@@ -150,8 +152,9 @@ static void whom_it_trusts(void **state)
         }
         bench.trust.usable = 4; /* the third, ECDSA, on a chip that knows RSA only */
         bench.trust.schemes = 1u << SECBOOT_RSA3072;
-        assert_int_equal(secboot_flash_verify(&bench.flash, 0, IMAGE, REGION, &bench.trust, NULL, &d),
-                         -E_VERIFY);
+        assert_int_equal(
+                secboot_flash_verify(&bench.flash, 0, IMAGE, REGION, &bench.trust, NULL, &d),
+                -E_VERIFY);
         bench.trust.usable = 7;
         bench.trust.schemes = 15;
         bench.bytes[SECBOOT_SECTOR + 10] ^= 1; /* the first block is damaged: the others count */
@@ -171,9 +174,9 @@ static void room_and_faults(void **state)
         (void)state;
         sign(&bench, one, 1);
         for (uint32_t room = 0; room < 2 * SECBOOT_SECTOR; room += 64)
-                assert_int_equal(
-                        secboot_flash_verify(&bench.flash, 0, IMAGE, room, &bench.trust, NULL, NULL),
-                        -E_VERIFY);
+                assert_int_equal(secboot_flash_verify(&bench.flash, 0, IMAGE, room, &bench.trust,
+                                                      NULL, NULL),
+                                 -E_VERIFY);
         assert_int_equal(secboot_flash_verify(&bench.flash, 0, IMAGE, 2 * SECBOOT_SECTOR,
                                               &bench.trust, NULL, NULL),
                          0);
@@ -187,6 +190,147 @@ static void room_and_faults(void **state)
         bench.reads_left = n;
         assert_int_equal(judge(&bench), 0);
         bench_free(&bench);
+}
+
+/* Block i of the sector, with its CRC made right again. */
+static void mend_crc(unsigned i)
+{
+        uint8_t *block = bench.bytes + SECBOOT_SECTOR + i * SECBOOT_BLOCK;
+
+        le32_put(block + SECBOOT_AT_CRC, crc32_le(0, block, SECBOOT_AT_CRC));
+}
+
+static int judge_broken(uint8_t *broken)
+{
+        return secboot_flash_verify(&bench.flash, 0, IMAGE, REGION, &bench.trust, broken, NULL);
+}
+
+/* Which key a ROM would revoke: only that of a whole block over this image with a wrong signature.
+ */
+static void whom_to_revoke(void **state)
+{
+        static const enum secboot_scheme two[] = { SECBOOT_RSA3072, SECBOOT_P256 };
+        uint8_t *const rsa = bench.bytes + SECBOOT_SECTOR;
+        uint8_t *const ec = rsa + SECBOOT_BLOCK;
+        uint8_t broken = 0xFF;
+
+        (void)state;
+        sign(&bench, two, 2);
+        assert_int_equal(judge_broken(&broken), 0);
+        assert_int_equal(broken, 0);
+        rsa[SECBOOT_RSA_AT_S + 5] ^= 1; /* the CRC tells: no block at all */
+        assert_int_equal(judge_broken(&broken), 0);
+        assert_int_equal(broken, 0);
+        mend_crc(0);
+        assert_int_equal(judge_broken(&broken), 0); /* the second key's is good */
+        assert_int_equal(broken, 1);
+        ec[SECBOOT_EC_AT_S] ^= 1;
+        mend_crc(1);
+        assert_int_equal(judge_broken(&broken), -E_VERIFY);
+        assert_int_equal(broken, 3);
+        bench.trust.usable = 2; /* whoever is not trusted is not revoked either */
+        assert_int_equal(judge_broken(&broken), -E_VERIFY);
+        assert_int_equal(broken, 2);
+        bench.trust.usable = 3;
+        bench.bytes[7] ^= 1; /* another image: nobody's signature is wrong */
+        assert_int_equal(judge_broken(&broken), -E_VERIFY);
+        assert_int_equal(broken, 0);
+        bench_free(&bench);
+}
+
+/* Secure boot version 1: an app's signature, a bootloader's digest. Every bit counts. */
+static void version_1_app(void **state)
+{
+        struct blob image = { malloc(IMAGE), IMAGE };
+        struct blob out = { 0 };
+        uint8_t xy[SECBOOT_V1_KEY];
+        EVP_PKEY *key = NULL;
+        struct diag d = { 0 };
+
+        (void)state;
+        assert_non_null(image.data);
+        for (size_t i = 0; i < IMAGE; i++)
+                image.data[i] = (uint8_t)(i * 7);
+        assert_int_equal(secboot_key_make(SECBOOT_P256, &key, NULL), 0);
+        assert_int_equal(secboot_point_of(key, xy, NULL), 0);
+        assert_int_equal(secboot_sign_v1(&image, key, &out, NULL), 0);
+        assert_int_equal(out.len, IMAGE + SECBOOT_V1_LEN);
+        memset(&bench, 0, sizeof bench);
+        bench.flash = (struct flash){ bench_read, bench_write, bench_erase, &bench, REGION };
+        bench.reads_left = UINT32_MAX;
+        memset(bench.bytes, 0xFF, sizeof bench.bytes);
+        memcpy(bench.bytes, out.data, out.len);
+        bench.trust.v1 = true;
+        assert_int_equal(judge(&bench), -E_VERIFY); /* no key in the firmware */
+        bench.trust.v1_key = xy;
+        assert_int_equal(judge(&bench), 0);
+        for (uint32_t room = 0; room < IMAGE + SECBOOT_V1_LEN; room++)
+                assert_int_equal(secboot_flash_verify(&bench.flash, 0, IMAGE, room, &bench.trust,
+                                                      NULL, NULL),
+                                 -E_VERIFY);
+        for (size_t bit = 0; bit < out.len * 8; bit += bit < IMAGE * 8 ? 7 : 1) {
+                bench.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+                assert_int_equal(judge(&bench), -E_VERIFY);
+                bench.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+        for (size_t bit = 0; bit < sizeof xy * 8; bit++) { /* another key */
+                xy[bit / 8] ^= (uint8_t)(1u << bit % 8);
+                assert_int_equal(judge(&bench), -E_VERIFY);
+                xy[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+        memset(bench.bytes + IMAGE, 0xFF, SECBOOT_V1_LEN);
+        assert_int_equal(
+                secboot_flash_verify(&bench.flash, 0, IMAGE, REGION, &bench.trust, NULL, &d),
+                -E_VERIFY);
+        assert_string_equal(diag_text(&d), "not signed");
+        EVP_PKEY_free(key);
+        blob_free(&image);
+        blob_free(&out);
+}
+
+#define V1_AT  SECBOOT_SECTOR
+#define V1_LEN (IMAGE + 48u) /* not whole blocks of 128 */
+
+static int judge_boot(uint32_t len, const uint8_t key[32])
+{
+        return secboot_v1_boot_verify(&bench.flash, V1_AT, len, true, key, NULL);
+}
+
+static void version_1_boot(void **state)
+{
+        uint8_t key[32] = { 1, 2, 3 };
+        unsigned n = 0;
+
+        (void)state;
+        memset(&bench, 0, sizeof bench);
+        bench.flash = (struct flash){ bench_read, bench_write, bench_erase, &bench, REGION };
+        bench.reads_left = UINT32_MAX;
+        memset(bench.bytes, 0xFF, sizeof bench.bytes);
+        for (size_t i = 0; i < SECBOOT_V1_IV; i++)
+                bench.bytes[i] = (uint8_t)(i * 5);
+        for (size_t i = 0; i < V1_LEN; i++)
+                bench.bytes[V1_AT + i] = (uint8_t)(i * 7);
+        assert_int_equal(secboot_v1_digest(key, bench.bytes, bench.bytes + V1_AT, V1_LEN,
+                                           bench.bytes + SECBOOT_V1_IV),
+                         0);
+        assert_int_equal(judge_boot(V1_LEN, key), 0);
+        for (size_t bit = 0; bit < (V1_AT + V1_LEN) * 8; bit += 3) {
+                if (bit == (SECBOOT_V1_IV + SECBOOT_V1_DIGEST) * 8)
+                        bit = V1_AT * 8;
+                bench.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+                assert_int_equal(judge_boot(V1_LEN, key), -E_VERIFY);
+                bench.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+        key[31] ^= 1;
+        assert_int_equal(judge_boot(V1_LEN, key), -E_VERIFY);
+        key[31] ^= 1;
+        assert_int_equal(judge_boot(V1_LEN - 128, key), -E_VERIFY);
+        do { /* the flash fails at each read */
+                bench.reads_left = n++;
+        } while (judge_boot(V1_LEN, key) == -E_IO);
+        assert_int_equal(n, 2 + (V1_LEN + 127) / 128 + 1);
+        bench.reads_left = UINT32_MAX;
+        assert_int_equal(judge_boot(V1_LEN, key), 0);
 }
 
 static int cipher(int kind, const uint8_t *key, struct flashenc *e)
@@ -266,7 +410,7 @@ static void fuses(void **state)
         static uint8_t image[0x200];
         struct bootfuse b;
         struct flashenc e;
-        uint8_t p[16], c[16];
+        uint8_t p[16], c[16], p32[32];
 
         (void)state;
         memset(image, 0, sizeof image);
@@ -317,6 +461,15 @@ static void fuses(void **state)
         assert_int_equal(bootfuse_flashenc(0, &b, word_of, image, &e), 0);
         assert_int_equal(e.kind, FLASHENC_ESP32);
         flashenc_free(&e);
+        assert_false(b.secure_boot_v1 || b.trust.v1);
+        le32_put(image + 0x18, 3u << 4); /* both: version 2 counts */
+        assert_int_equal(bootfuse_read(0, word_of, image, &b), 0);
+        assert_true(b.secure_boot && !b.secure_boot_v1 && !b.trust.v1);
+        le32_put(image + 0x18, 1u << 4);
+        assert_int_equal(bootfuse_read(0, word_of, image, &b), 0);
+        assert_true(!b.secure_boot && b.secure_boot_v1 && bootfuse_trust(&b) == &b.trust);
+        assert_int_equal(bootfuse_v1_key(word_of, image, p32), 0);
+        assert_int_equal(p32[31], 0x77);
 }
 
 int main(void)
@@ -324,7 +477,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(every_bit),       cmocka_unit_test(whom_it_trusts),
                 cmocka_unit_test(room_and_faults), cmocka_unit_test(view_of_ciphertext),
-                cmocka_unit_test(fuses),
+                cmocka_unit_test(fuses),           cmocka_unit_test(whom_to_revoke),
+                cmocka_unit_test(version_1_app),   cmocka_unit_test(version_1_boot),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
