@@ -41,6 +41,7 @@ const struct opt verify_signature_options[] = {
           "who has to have signed: a public or private key; one of several is enough" },
         { 'd', "digest", OPT_STR, &digest, "FILE|HEX",
           "who has to have signed: the digest of the key, as in eFuses" },
+        { 0, "skip-padding", OPT_FLAG, &no_padding, NULL, NULL }, /* it is seen without */
         KEY_OPTIONS,
         { 0 },
 };

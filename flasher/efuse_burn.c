@@ -333,16 +333,11 @@ int efuse_burn_keys(struct efuse_plan *p, struct efuse_dev *dev, const struct ef
 }
 
 /* What eFuses hold of a public key of secure boot v2. */
-static int key_digest(const char *path, uint8_t out[SECBOOT_KEY_DIGEST])
+static int key_digest(const struct efuse_chip *c, const char *path, uint8_t out[SECBOOT_KEY_DIGEST])
 {
         struct diag d = { 0 };
-        EVP_PKEY *key = NULL;
-        int rc = secboot_public_load(path, &key, &d);
 
-        if (rc == 0)
-                rc = secboot_digest_of(key, out, &d);
-        EVP_PKEY_free(key);
-        return rc < 0 ? fail(path, &d) : 0;
+        return secboot_digest_for(c->name, path, out, &d) < 0 ? fail("efuse", &d) : 0;
 }
 
 /* On the ESP32 a digest goes into BLOCK2 and nowhere else. */
@@ -360,7 +355,7 @@ static int burn_digest_v1(struct efuse_plan *p, struct efuse_dev *dev, const str
                            "3/4 coding");
                 return STATUS_DEVICE;
         }
-        if ((status = key_digest(w->at[0], digest)) != 0)
+        if ((status = key_digest(efuse_dev_chip(dev), w->at[0], digest)) != 0)
                 return status;
         if (efuse_plan_key_v1(p, "secure_boot_v2", digest, sizeof digest, key_flags(w), &d) < 0)
                 return fail("efuse", &d);
@@ -388,7 +383,7 @@ int efuse_burn_digests(struct efuse_plan *p, struct efuse_dev *dev, const struct
                         return usage_error("burn-key-digest: '%s' is no purpose of a digest: "
                                            "SECURE_BOOT_DIGEST0, 1 or 2",
                                            w->at[i + 2]);
-                if ((status = key_digest(w->at[i + 1], digest)) != 0)
+                if ((status = key_digest(c, w->at[i + 1], digest)) != 0)
                         return status;
                 if (efuse_plan_key(p, block, use, digest, sizeof digest, key_flags(w), &d) < 0)
                         status = fail("efuse", &d);

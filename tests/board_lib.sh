@@ -65,4 +65,23 @@ fuse() {
 }
 # COUNT bytes of eFuses from OFFSET, in the order of the registers
 fuses() { head -c $(($(size "$T/efuse") - $1)) "$T/efuse" | tail -c "$2" | od -An -v -tx1 | tr -s ' \n' '\n' | grep . | tac | sed 's/^/\\x/' | tr -d '\n' | xargs -0 printf %b; }
+# sweep NAME OFFSET...: with one bit changed at any of these nothing says Hello, mended it does again
+sweep() {
+        local name=$1 at bad='' n=0
+        shift
+        for at; do
+                off
+                flip "$at"
+                boot
+                # the ROM refuses, the bootloader gives up and restarts, or it runs
+                until_said 'invalid (bootloader|header)|rst:0x(3|c) |Hello' >/dev/null
+                heard | grep -aq Hello && bad="$bad $at"
+                off
+                flip "$at"
+                n=$((n + 1))
+        done
+        if [ -z "$bad" ]; then pass "$name: one bit at $n places: the app does not run"; else fail "$name: one bit" "bytes:$bad"; fi
+        boot
+        says "$name: mended, it runs" 'Hello world'
+}
 bytes_of() { od -An -v -tu1 "$1"; }

@@ -14,6 +14,8 @@
 #include "base/bytes.h"
 #include "base/crc32.h"
 #include "base/err.h"
+#include "fmt/bootfuse.h"
+#include "host/chips.h"
 #include "host/x509_key.h"
 
 #define SIGNATURE_MAX SECBOOT_RSA_LEN
@@ -170,6 +172,26 @@ int secboot_digest_of(EVP_PKEY *key, uint8_t out[SECBOOT_KEY_DIGEST], struct dia
             (rc = secboot_block_key_digest(block, out)) < 0)
                 return diag_set(d, -rc, "no usable key");
         return 0;
+}
+
+int secboot_digest_for(const char *chip, const char *path, uint8_t out[SECBOOT_KEY_DIGEST],
+                       struct diag *d)
+{
+        const struct chip *c = chip_by_name(chip);
+        struct secboot_key pub;
+        EVP_PKEY *key = NULL;
+        int rc = secboot_public_load(path, &key, d);
+
+        if (rc == 0 && (rc = secboot_key_of(key, &pub, d)) == 0 && c && c->image_id >= 0 &&
+            !(bootfuse_schemes((uint16_t)c->image_id) >> pub.scheme & 1))
+                rc = diag_set(d, E_TYPE,
+                              "%s: the ROM of the %s cannot verify %s, with that key burnt it would "
+                              "never boot",
+                              path, c->name, secboot_scheme_name(pub.scheme));
+        if (rc == 0)
+                rc = secboot_digest_of(key, out, d);
+        EVP_PKEY_free(key);
+        return rc;
 }
 
 int secboot_point_of(EVP_PKEY *key, uint8_t out[SECBOOT_POINT], struct diag *d)

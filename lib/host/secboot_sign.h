@@ -71,6 +71,13 @@ int secboot_inspect(const struct blob *file, struct secboot_found found[SECBOOT_
                     struct diag *d);
 
 /*
+ * What the eFuses of a chip ("esp32c3") hold of the key in a file, public or private. -E_TYPE: its
+ * ROM cannot verify such a key, with whose digest burnt it would never boot again.
+ */
+int secboot_digest_for(const char *chip, const char *path, uint8_t out[SECBOOT_KEY_DIGEST],
+                       struct diag *d);
+
+/*
  * Version 1: the image with its signature behind it. A key from a file signs with the nonce of RFC
  * 6979, as the reference tool does; one in a token with its own.
  */

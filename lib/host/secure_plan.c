@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
 #include "base/bytes.h"
 #include "base/err.h"
 #include "crypt/crypt.h"
@@ -129,14 +127,8 @@ static int digests_load(struct run *r, struct diag *d)
 {
         int rc = 0;
 
-        for (size_t i = 0; i < r->p->boot.count && rc == 0; i++) {
-                EVP_PKEY *key = NULL;
-
-                rc = secboot_public_load(r->p->boot.keys[i], &key, d);
-                if (rc == 0)
-                        rc = secboot_digest_of(key, r->digests[i], d);
-                EVP_PKEY_free(key);
-        }
+        for (size_t i = 0; i < r->p->boot.count && rc == 0; i++)
+                rc = secboot_digest_for(r->chip->name, r->p->boot.keys[i], r->digests[i], d);
         return rc;
 }
 

@@ -32,6 +32,12 @@ profile "${release/sb.pem/none.pem}"
 run flasher secure-plan "$T/p.json" --virt "$T/e" --yes
 expect "a signing key that is not there" 1 'none.pem'
 
+flasher generate-signing-key --scheme ecdsa256 "$T/ec.pem" 2>/dev/null
+profile "${release/sb.pem/ec.pem}"
+run flasher secure-plan "$T/p.json" --virt "$T/e" --yes
+expect "a signing key that this ROM cannot verify with" 1 'ROM of the ESP32-C3 cannot verify ECDSA P-256'
+check "nothing was burnt for it" sh -c "! tr -d '\\0' <'$T/e' 2>/dev/null | grep -q ."
+
 profile "$release"
 rm -f "$T/e"
 run flasher secure-plan "$T/p.json" --virt "$T/e"

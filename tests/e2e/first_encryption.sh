@@ -157,6 +157,11 @@ check "signed images, plain" plain signed "$T/app.bin"
 says "the key in eFuses is taken" 'with the key in eFuses'
 says "secure boot is content with the result" 'Hello world'
 all_encrypted signed "$T/app.bin"
+boot=$(size "$T/signed.bin") app=$(size "$T/app.bin")
+# shellcheck disable=SC2046
+sweep "signed and encrypted" 0 23 40 $(seq 700 3301 $((boot - 4097))) $((boot - 4096)) $((boot - 3300)) $((boot - 2901)) \
+        $TABLE $((TABLE + 28)) $((TABLE + 200)) $SLOT0 $((SLOT0 + 23)) $(seq $((SLOT0 + 300)) 3301 $((SLOT0 + app - 4097))) \
+        $((SLOT0 + app - 4096)) $((SLOT0 + app - 3300)) $((SLOT0 + app - 2901))
 scrap
 
 # a key that only its purpose names: ESP-IDF refuses it, here its protection is completed

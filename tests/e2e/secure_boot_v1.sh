@@ -78,42 +78,23 @@ put "$T/loader.digested" 0
 boot
 says "with its digest a bootloader may change" 'Hello world'
 
-# one changed bit
-bad=
-n=0
-boots() { # sets $bad if anything runs with the bit at this place changed
-        off
-        flip "$1"
-        boot
-        until_said 'invalid (bootloader|header)|does not boot|boot: |Hello' >/dev/null
-        sleep 0.02
-        until_said 'invalid (bootloader|header)|does not boot|boot: [a-z ]+: |Hello' 20 >/dev/null
-        heard | grep -aq Hello && bad="$bad $1"
-        off
-        flip "$1"
-        n=$((n + 1))
-}
-sweep() { # NAME: the board runs as it is, and with no changed bit of bootloader, digest, table, app and signature
-        local app end=$(($(size "$T/$2") - 4096))
+# one changed bit of digest, bootloader, table, app and signature
+every() { # LENGTH of what lies at 0: digest and bootloader
+        local app
         app=$(size "$T/app.bin")
-        bad=
-        n=0
-        for at in 0 5 127 128 160 191 4096 4097 4108 4119 4140 $(seq 4500 2501 $((4096 + end - 1))) $((4096 + end - 33)) \
+        echo 0 5 127 128 160 191 4096 4097 4108 4119 4140 $(seq 4500 2501 $(($1 - 1))) $(($1 - 33)) \
                 $(seq $((0x8000)) 29 $((0x80bf))) $SLOT0 $((SLOT0 + 23)) $(seq $((SLOT0 + 100)) 2501 $((SLOT0 + app))) \
-                $((SLOT0 + app - 68)) $((SLOT0 + app - 64)) $((SLOT0 + app - 32)) $((SLOT0 + app - 1)); do
-                boots "$at"
-        done
-        if [ -z "$bad" ]; then pass "$1: one bit at $n places: the app does not run"; else fail "$1: one bit" "bytes:$bad"; fi
-        boot
-        says "$1: mended, it runs" 'Hello world'
+                $((SLOT0 + app - 68)) $((SLOT0 + app - 64)) $((SLOT0 + app - 32)) $((SLOT0 + app - 1))
 }
-sweep plain loader.digested
+# shellcheck disable=SC2046
+sweep plain $(every $(($(size "$T/loader.digested"))))
 
 # flash encryption on top: the digest is ciphertext too
 check "a bootloader that encrypts" all loader-enc.digested app.bin --force
 says "it does" 'flash encryption: done, restart'
 says "and runs" 'Hello world'
 if head -c 192 "$T/flash" | cmp -s - <(head -c 192 "$T/loader-enc.digested"); then fail "the digest is ciphertext"; else pass "the digest is ciphertext"; fi
-sweep encrypted loader-enc.digested
+# shellcheck disable=SC2046
+sweep encrypted $(every $(($(size "$T/loader-enc.digested"))))
 stop
 finish
