@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2120
 # Sourced by tests of one virtual board, behind lib.sh: the board on $T/flash and $T/efuse, what it says, its eFuses.
 pid=
 listener=

@@ -184,10 +184,11 @@ int secboot_digest_for(const char *chip, const char *path, uint8_t out[SECBOOT_K
 
         if (rc == 0 && (rc = secboot_key_of(key, &pub, d)) == 0 && c && c->image_id >= 0 &&
             !(bootfuse_schemes((uint16_t)c->image_id) >> pub.scheme & 1))
-                rc = diag_set(d, E_TYPE,
-                              "%s: the ROM of the %s cannot verify %s, with that key burnt it would "
-                              "never boot",
-                              path, c->name, secboot_scheme_name(pub.scheme));
+                rc = diag_set(
+                        d, E_TYPE,
+                        "%s: the ROM of the %s cannot verify %s, with that key burnt it would "
+                        "never boot",
+                        path, c->name, secboot_scheme_name(pub.scheme));
         if (rc == 0)
                 rc = secboot_digest_of(key, out, d);
         EVP_PKEY_free(key);

@@ -6,7 +6,7 @@
 . tests/board_lib.sh
 
 FW=$O/firmware
-SLOT0=$((0x20000)) SLOT1=$((0x1b0000)) OTADATA=$((0xf000))
+SLOT0=$((0x20000)) OTADATA=$((0xf000))
 GOLD=tests/golden/ota/derived
 # the same, and erased behind it, where the signature of the one before was
 put_unsigned() {
