@@ -29,8 +29,9 @@
 struct driver_property {
         const char *name;
         bool is_number;   /* int32_t; else a truth value */
-        bool is_measured; /* a sensor or a counter: reported as it changes, and nobody's wish: the
-                             cloud's is taken out of the shadow */
+        bool is_measured; /* a sensor or a counter: reported as it changes (in the long run one
+                             report in 5 s, of all properties), and nobody's wish: the cloud's is
+                             taken out of the shadow */
 };
 /* The table of count (1 … DRIVER_PROPERTIES_MAX) properties; borrowed for ever. */
 const struct driver_property *driver_properties(size_t *count);

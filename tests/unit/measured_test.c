@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -77,8 +78,8 @@ bool driver_check(unsigned i, struct driver_check *c)
         return false;
 }
 
-/* Online, the first report answered. */
-static void boot(const char *document)
+/* Online, with the shadow's document, NULL: there is none. */
+static void boot_at(uint64_t now, const char *document)
 {
         static const char *const identity[] = { "serial_no", "dev-1",        "cert", "-----BEGIN C",
                                                 "priv_key",  "-----BEGIN K", NULL };
@@ -89,10 +90,15 @@ static void boot(const char *document)
         fake.wifi_stored = true;
         memset(value, 0, sizeof value);
         sets = 0;
-        outlet_start(&o, &cfg, 0);
-        fake_online(&o, 10);
+        outlet_start(&o, &cfg, now);
+        fake_online(&o, now + 10);
         fake_message(&o, document ? T "/get/accepted" : T "/get/rejected",
-                     document ? document : "{\"code\":404}", 20);
+                     document ? document : "{\"code\":404}", now + 20);
+}
+
+static void boot(const char *document)
+{
+        boot_at(0, document);
 }
 
 /* The report in flight is accepted, and there is time for the next one. */
@@ -125,6 +131,37 @@ static void test_measured(void **state)
         assert_non_null(strstr(fake_sent("/shadow/update"), "\"desired\":{\"open\":true}"));
 }
 
+/* A meter that never rests for two hours, over the 49.7 days after which 32 bits of milliseconds
+ * are used up: the broker pays a message in 5 s, and what it has in the end is the last value. */
+static void test_often(void **state)
+{
+        const uint64_t start = UINT64_C(0x100000000) - 3600000;
+        uint64_t now = start;
+        unsigned updates = 0;
+        char last[32];
+
+        (void)state;
+        boot_at(start, NULL);
+        for (; now < start + 7200000; now += 100) {
+                fake_forget();
+                value[LITRES]++;
+                news.changed = 1u << LITRES;
+                outlet_tick(&o, now);
+                if (fake_sent("/shadow/update")) {
+                        updates++;
+                        accept(now);
+                }
+        }
+        assert_in_range(updates, 7200 / 5, 7200 / 5 + 100);
+        for (; now < start + 7200000 + 6000; now += 100) {
+                outlet_tick(&o, now);
+                if (fake_sent("/shadow/update"))
+                        break;
+        }
+        snprintf(last, sizeof last, "\"litres\":%d", (int)value[LITRES]);
+        assert_non_null(strstr(fake_sent("/shadow/update"), last));
+}
+
 /* A wish, as a delta and in the document after a connection: nothing is set, and it goes. */
 static void test_wished(void **state)
 {
@@ -145,6 +182,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_measured),
+                cmocka_unit_test(test_often),
                 cmocka_unit_test(test_wished),
         };
 
