@@ -12,8 +12,8 @@
 
 enum { BLINK, HALF_MS };
 static const struct driver_property properties[] = {
-        [BLINK] = { "blink", false },    /* does it blink? */
-        [HALF_MS] = { "half_ms", true }, /* ms that it is on, and off */
+        [BLINK] = { .name = "blink" },                        /* does it blink? */
+        [HALF_MS] = { .name = "half_ms", .is_number = true }, /* ms that it is on, and off */
 };
 
 static unsigned pin;

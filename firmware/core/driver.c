@@ -19,7 +19,7 @@ static const struct board {
         { 9, 21, 48, 0 }, /* ESP32-S3 */
 };
 
-static const struct driver_property properties[] = { { "output", false } };
+static const struct driver_property properties[] = { { .name = "output" } };
 
 static const struct board *pins;
 static struct panel panel;
