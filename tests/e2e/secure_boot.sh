@@ -201,6 +201,7 @@ check "and the slot is switched" flasher --port "$port" ota --flash-key "$T/flas
 run flasher --port "$port" ota --flash-key "$T/flash.key" status
 expect "as seen" 0 'boots: ota_1'
 check "by label, with the key alone" flasher --port "$port" write --flash-key "$T/flash.key" otadata="$FW/ota_data_initial.bin" ota_0="$T/app2.bin"
+mark
 check "ciphertext by force" flasher --port "$port" write-flash --pre-encrypted --force 0x0 "$T/boot.enc"
 says "the board boots ciphertext" 'Hello world'
 off
