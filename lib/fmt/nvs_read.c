@@ -99,12 +99,17 @@ static uint64_t int_bits(const uint8_t *p, unsigned type)
         return v;
 }
 
+/* Slots that an entry with a size takes, itself included. */
+static size_t variable_span(const uint8_t *raw)
+{
+        return 1 + ((size_t)le16_get(raw + NVS_ENT_DATA) + NVS_ENTRY_SIZE - 1) / NVS_ENTRY_SIZE;
+}
+
 static void parse_variable(struct nvs_item *it)
 {
         const size_t size = le16_get(it->raw + NVS_ENT_DATA);
-        const size_t need = 1 + (size + NVS_ENTRY_SIZE - 1) / NVS_ENTRY_SIZE;
 
-        if (it->span != need) {
+        if (it->span != variable_span(it->raw)) {
                 it->faults |= NVS_BAD_SPAN;
                 return;
         }
@@ -219,6 +224,24 @@ bool nvs_walk_next(struct nvs_walk *w, struct nvs_item *it)
         return false;
 }
 
+/*
+ * Whether the fields that need no checksum are those of some entry. Noise has a known type and a
+ * padded key once in about 5000, which is not rare enough for images of few entries and thousands
+ * of units; span and chunk as the type needs them besides once in more than 10^8.
+ */
+static bool item_formed(const struct nvs_item *it)
+{
+        const size_t pad = (size_t)it->key_len + 1;
+        size_t need = 1;
+
+        if (it->faults & (NVS_BAD_KEY | NVS_BAD_TYPE) ||
+            !bytes_all((const uint8_t *)it->key + pad, sizeof it->key - pad, 0))
+                return false;
+        if (nvs_type_is_variable(it->type))
+                need = variable_span(it->raw);
+        return it->span == need && (it->chunk == NVS_CHUNK_ANY || it->type == NVS_BLOB_DATA);
+}
+
 bool nvs_looks_encrypted(const uint8_t *image, size_t len)
 {
         struct nvs_walk w;
@@ -228,16 +251,12 @@ bool nvs_looks_encrypted(const uint8_t *image, size_t len)
 
         nvs_walk_init(&w, image, len, false);
         while (nvs_walk_next(&w, &it)) {
-                const size_t pad = (size_t)it.key_len + 1;
-
                 if (!(it.faults & NVS_BAD_CRC))
                         return false;
                 total++;
-                if (!(it.faults & (NVS_BAD_KEY | NVS_BAD_TYPE)) &&
-                    bytes_all((const uint8_t *)it.key + pad, sizeof it.key - pad, 0))
+                if (item_formed(&it))
                         formed++;
         }
-        /* a random entry has a well-formed key and a known type once in about 5000 */
         return formed * 8 < total;
 }
 
