@@ -3,6 +3,15 @@
 FW=$O/firmware
 RACKS=
 
+# wait_for FILE REGEX: until a line is there, LIMIT seconds at most.
+wait_for() {
+        local end=$((SECONDS + ${LIMIT:-60}))
+        until grep -Eq -- "$2" "$1" 2>/dev/null; do
+                [ "$SECONDS" -lt "$end" ] || return 1
+                sleep 0.05
+        done
+}
+
 # line_job FILE LEDGER [MORE JSON MEMBERS]: a job for the outlet in the current folder.
 line_job() {
         [ -d ca ] || certgen ca ca --cn "Line" --no-passphrase --quiet || return 1

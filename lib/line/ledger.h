@@ -59,7 +59,10 @@ void ledger_close(struct ledger *l); /* NULL is fine */
 /* How messages call it: the path, or the URL. Borrowed. */
 const char *ledger_name(const struct ledger *l);
 
-/* Does it answer (a station asks before it takes a board)? 0 or the error of above. */
+/*
+ * Does it answer, and could it be written (a station asks before it takes a board)? A transaction
+ * that changes nothing. 0 or the error of above; -E_PERM if it was opened to read only.
+ */
 int ledger_ping(struct ledger *l, struct diag *d);
 
 enum ledger_state {

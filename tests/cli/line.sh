@@ -191,13 +191,6 @@ expect "no label: the unit has passed all the same, and it is said" 0 'l-0: note
 racks_stop
 
 # ---- boards come and go ----
-wait_for() { # FILE REGEX: until a line is there
-        local end=$((SECONDS + LIMIT))
-        until grep -Eq -- "$2" "$1" 2>/dev/null; do
-                [ "$SECONDS" -lt "$end" ] || return 1
-                sleep 0.05
-        done
-}
 rack one 1 24:0a:c4:58:00:01
 port=$(sed 's/.*=rfc/rfc/' one/slots)
 flasher --json line job.json --slot "jig=$port" --count 2 >swap.json 2>swap.err &

@@ -8,13 +8,6 @@ cd "$T" || exit 5
 LIMIT=60 # seconds; only how long something that never comes is waited for
 
 line_job job.json ledger.sqlite
-wait_for() { # FILE REGEX: until a line is there
-        local end=$((SECONDS + LIMIT))
-        until grep -Eq -- "$2" "$1" 2>/dev/null; do
-                [ "$SECONDS" -lt "$end" ] || return 1
-                sleep 0.05
-        done
-}
 approve() { flasher --silent line --approve "$1" || fail "$1 is approved"; }
 
 # ---- a firmware that dies is told at once, with the line it died of ----
@@ -180,5 +173,15 @@ wait "$pid"
 check "the line ends while a board sits in the jig" test $? -eq 0
 check "which runs" sh -c 'for i in $(seq 600); do vboard ctl j/ctl status | grep -q "\"state\":\"running\"" && exit 0; sleep 0.1; done; exit 1'
 racks_stop
+
+# ---- a ledger that can be read and not written is told before the first board ----
+mkdir frozen && cp ledger.sqlite frozen/
+frozen() { unshare -rm sh -c 'mount --bind frozen frozen && mount -o remount,bind,ro frozen && exec "$@"' sh "$@"; }
+if frozen true 2>/dev/null; then
+        run frozen flasher line --check job.json --ledger frozen/ledger.sqlite
+        expect "a ledger on a disk that is read only" 5 'frozen/ledger.sqlite'
+else
+        skip "a ledger on a disk that is read only" "no mount namespaces here"
+fi
 
 finish

@@ -23,13 +23,6 @@ lots "$kills" "$boards" "$PG_URL" 2
 lots_judge "$kills" "$boards" "$PG_URL"
 
 # the server dies: no identity is handed out, the line says so, and goes on when it is back
-wait_for() { # FILE REGEX
-        local end=$((SECONDS + 60))
-        until grep -Eq -- "$2" "$1" 2>/dev/null; do
-                [ "$SECONDS" -lt "$end" ] || return 1
-                sleep 0.05
-        done
-}
 rack gone 1 24:0a:c4:60:00:01
 port=$(sed 's/.*=rfc/rfc/' gone/slots)
 rack_stop gone

@@ -546,7 +546,8 @@ static void test_open(void **state)
         assert_int_equal(ledger_open(&cfg, &l, NULL), 0);
         assert_int_equal(ledger_find(l, "SO-000017", &u, NULL), 0);
         assert_int_equal(claim(l, "02:00:00:00:00:02", &c), -E_PERM);
-        assert_int_equal(ledger_ping(l, NULL), 0);
+        assert_int_equal(ledger_ping(l, NULL), -E_PERM);
+        assert_int_equal(ledger_ping(f->a, NULL), 0);
         ledger_close(l);
         cfg.url = "/nonexistent/x";
         assert_int_equal(ledger_open(&cfg, &l, NULL), -E_NOTFOUND);
