@@ -168,9 +168,8 @@ static int add_pairs(struct words *w, const char *option, char **at, int n)
 
         for (i = 0; i + 1 < n && at[i][0] != '-'; i += 2) {
                 char *pair = NULL;
-                int rc = asprintf(&pair, "%s=%s", at[i], at[i + 1]) < 0
-                                 ? usage_error("out of memory")
-                                 : add_text(w, option);
+                int rc = asprintf(&pair, "%s=%s", at[i], at[i + 1]) < 0 ? memory_error()
+                                                                        : add_text(w, option);
 
                 if (rc == 0)
                         rc = add_text(w, pair);

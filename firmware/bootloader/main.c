@@ -55,10 +55,12 @@ static int fuse_set(void *ctx, uint32_t offset, uint32_t value)
 /* What bootenc_run() returns; 0 also where this bootloader has nothing to do with encryption. */
 static int switch_encryption_on(struct bootsel_config cfg, struct diag *d)
 {
+        static uint8_t sector[FLASH_SECTOR];
         const bool esp32 = cfg.chip_id == ESP32;
         const struct bootenc e = { .efuses = esp32 ? &efuse_esp32 : &efuse_esp32c3,
                                    .raw = bus_flash(),
                                    .cipher = bus_cipher(),
+                                   .sector = sector,
                                    .boot_offset = esp32 ? 0x1000 : 0,
                                    .digest = fuses.secure_boot_v1,
                                    .release = settings.encrypt == PAYLOAD_RELEASE,

@@ -261,14 +261,14 @@ static void want_locks(struct run *r)
 
 static int encrypt_region(struct run *r, uint32_t offset, uint32_t len)
 {
-        uint8_t sector[FLASH_SECTOR];
+        uint8_t *sector = r->e->sector;
         int rc = 0;
 
         for (uint32_t at = offset; at - offset < len && rc == 0; at += FLASH_SECTOR) {
-                if ((rc = flash_read(r->e->raw, at, sector, sizeof sector)) < 0 ||
-                    (rc = flash_erase(r->e->raw, at, sizeof sector)) < 0)
+                if ((rc = flash_read(r->e->raw, at, sector, FLASH_SECTOR)) < 0 ||
+                    (rc = flash_erase(r->e->raw, at, FLASH_SECTOR)) < 0)
                         break;
-                rc = flash_write(r->e->cipher, at, sector, sizeof sector);
+                rc = flash_write(r->e->cipher, at, sector, FLASH_SECTOR);
         }
         if (rc < 0)
                 return diag_set(r->d, -rc, "the flash at 0x%x could not be encrypted",

@@ -23,6 +23,7 @@ struct bootenc {
          * that is in eFuses now, although encryption is not on yet. Both borrowed.
          */
         const struct flash *raw, *cipher;
+        uint8_t *sector;      /* FLASH_SECTOR bytes to work in. Borrowed */
         uint32_t boot_offset; /* of the bootloader that runs */
         bool digest;          /* secure boot version 1: sector 0 is ciphertext too */
         bool release;         /* the count goes to its end: no plain image is ever taken again */

@@ -10,7 +10,7 @@ expect "no command" 2 'which command'
 run flasher wipe-all
 expect "unknown command" 2 'unknown command'
 run flasher write-flash 0x1000
-expect "an address without a file" 2 'missing'
+expect "an address without a file" 2 'come in pairs'
 run flasher write-flash 0x1000 "$img" 0x2000
 expect "an odd number of arguments" 2 'in pairs'
 run flasher write-flash 4k "$img" five "$img"

@@ -35,6 +35,7 @@ struct bench {
         struct efuse_model fuses;
         struct bootsel_config cfg;
         struct bootenc e;
+        uint8_t sector[FLASH_SECTOR];
         struct bootsel scratch;
         bool no_random;
 };
@@ -169,6 +170,7 @@ static void begin(bool esp32)
         b.e = (struct bootenc){ .efuses = b.fuses.chip,
                                 .raw = &b.nor.flash,
                                 .cipher = &b.cipher,
+                                .sector = b.sector,
                                 .boot_offset = boot_at(),
                                 .get = get,
                                 .set = set,

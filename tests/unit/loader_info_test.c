@@ -560,7 +560,7 @@ static void test_no_answer(void **state)
                 int rc;
                 const char *text;
         } rows[] = {
-                { "boot:0x7 (DOWNLOAD)\r\nwaiting for download\r\n", -E_TIMEOUT,
+                { "boot:0x7 (DOWNLOAD)\r\nwaiting for download\r\n", -E_LINK,
                   "check the TX line" },
                 { "Download boot modes disabled\r\n", -E_REFUSED, "switched off for good" },
                 { "rst:0x1 (POWERON),boot:0xf (SPI_FAST_FLASH_BOOT)\r\n", -E_TIMEOUT,
