@@ -332,12 +332,26 @@ int efuse_burn_keys(struct efuse_plan *p, struct efuse_dev *dev, const struct ef
         return status;
 }
 
-/* What eFuses hold of a public key of secure boot v2. */
-static int key_digest(const struct efuse_chip *c, const char *path, uint8_t out[SECBOOT_KEY_DIGEST])
+/*
+ * What eFuses hold of a public key of secure boot v2. One that the chip's ROM cannot verify with is
+ * only remarked upon, as long as secure boot is off: espefuse burns it, and it costs a block.
+ */
+static int key_digest(struct efuse_dev *dev, const char *path, uint8_t out[SECBOOT_KEY_DIGEST])
 {
+        const struct efuse_chip *c = efuse_dev_chip(dev);
+        const struct efuse_field *on =
+                efuse_field(c, c->flags & EFUSE_CHIP_V1 ? "ABS_DONE_1" : "SECURE_BOOT_EN");
         struct diag d = { 0 };
+        struct diag why = { 0 };
 
-        return secboot_digest_for(c->name, path, out, &d) < 0 ? fail("efuse", &d) : 0;
+        if (secboot_digest_load(path, out, &d) < 0)
+                return fail("efuse", &d);
+        if (secboot_rom_check(c->name, path, &why) == 0)
+                return 0;
+        if (efuse_get(c, efuse_dev_image(dev), on))
+                return fail("efuse", &why);
+        say("%s: note: %s", tool_name(), diag_text(&why));
+        return 0;
 }
 
 /* On the ESP32 a digest goes into BLOCK2 and nowhere else. */
@@ -355,7 +369,7 @@ static int burn_digest_v1(struct efuse_plan *p, struct efuse_dev *dev, const str
                            "3/4 coding");
                 return STATUS_DEVICE;
         }
-        if ((status = key_digest(efuse_dev_chip(dev), w->at[0], digest)) != 0)
+        if ((status = key_digest(dev, w->at[0], digest)) != 0)
                 return status;
         if (efuse_plan_key_v1(p, "secure_boot_v2", digest, sizeof digest, key_flags(w), &d) < 0)
                 return fail("efuse", &d);
@@ -383,7 +397,7 @@ int efuse_burn_digests(struct efuse_plan *p, struct efuse_dev *dev, const struct
                         return usage_error("burn-key-digest: '%s' is no purpose of a digest: "
                                            "SECURE_BOOT_DIGEST0, 1 or 2",
                                            w->at[i + 2]);
-                if ((status = key_digest(c, w->at[i + 1], digest)) != 0)
+                if ((status = key_digest(dev, w->at[i + 1], digest)) != 0)
                         return status;
                 if (efuse_plan_key(p, block, use, digest, sizeof digest, key_flags(w), &d) < 0)
                         status = fail("efuse", &d);

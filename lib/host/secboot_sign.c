@@ -174,8 +174,18 @@ int secboot_digest_of(EVP_PKEY *key, uint8_t out[SECBOOT_KEY_DIGEST], struct dia
         return 0;
 }
 
-int secboot_digest_for(const char *chip, const char *path, uint8_t out[SECBOOT_KEY_DIGEST],
-                       struct diag *d)
+int secboot_digest_load(const char *path, uint8_t out[SECBOOT_KEY_DIGEST], struct diag *d)
+{
+        EVP_PKEY *key = NULL;
+        int rc = secboot_public_load(path, &key, d);
+
+        if (rc == 0)
+                rc = secboot_digest_of(key, out, d);
+        EVP_PKEY_free(key);
+        return rc;
+}
+
+int secboot_rom_check(const char *chip, const char *path, struct diag *d)
 {
         const struct chip *c = chip_by_name(chip);
         struct secboot_key pub;
@@ -184,13 +194,10 @@ int secboot_digest_for(const char *chip, const char *path, uint8_t out[SECBOOT_K
 
         if (rc == 0 && (rc = secboot_key_of(key, &pub, d)) == 0 && c && c->image_id >= 0 &&
             !(bootfuse_schemes((uint16_t)c->image_id) >> pub.scheme & 1))
-                rc = diag_set(
-                        d, E_TYPE,
-                        "%s: the ROM of the %s cannot verify %s, with that key burnt it would "
-                        "never boot",
-                        path, c->name, secboot_scheme_name(pub.scheme));
-        if (rc == 0)
-                rc = secboot_digest_of(key, out, d);
+                rc = diag_set(d, E_TYPE,
+                              "%s: the ROM of the %s cannot verify %s: under secure boot with that "
+                              "key burnt it would never boot",
+                              path, c->name, secboot_scheme_name(pub.scheme));
         EVP_PKEY_free(key);
         return rc;
 }

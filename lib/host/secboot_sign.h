@@ -70,12 +70,14 @@ struct secboot_found {
 int secboot_inspect(const struct blob *file, struct secboot_found found[SECBOOT_BLOCKS],
                     struct diag *d);
 
+/* What eFuses hold of the key in a file, public or private. */
+int secboot_digest_load(const char *path, uint8_t out[SECBOOT_KEY_DIGEST], struct diag *d);
+
 /*
- * What the eFuses of a chip ("esp32c3") hold of the key in a file, public or private. -E_TYPE: its
- * ROM cannot verify such a key, with whose digest burnt it would never boot again.
+ * -E_TYPE: the ROM of a chip ("esp32c3") cannot verify with the key in a file, public or private;
+ * under secure boot with its digest it would never boot again.
  */
-int secboot_digest_for(const char *chip, const char *path, uint8_t out[SECBOOT_KEY_DIGEST],
-                       struct diag *d);
+int secboot_rom_check(const char *chip, const char *path, struct diag *d);
 
 /*
  * Version 1: the image with its signature behind it. A key from a file signs with the nonce of RFC

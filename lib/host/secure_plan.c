@@ -127,8 +127,11 @@ static int digests_load(struct run *r, struct diag *d)
 {
         int rc = 0;
 
-        for (size_t i = 0; i < r->p->boot.count && rc == 0; i++)
-                rc = secboot_digest_for(r->chip->name, r->p->boot.keys[i], r->digests[i], d);
+        for (size_t i = 0; i < r->p->boot.count && rc == 0; i++) {
+                rc = secboot_rom_check(r->chip->name, r->p->boot.keys[i], d);
+                if (rc == 0)
+                        rc = secboot_digest_load(r->p->boot.keys[i], r->digests[i], d);
+        }
         return rc;
 }
 
