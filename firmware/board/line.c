@@ -106,6 +106,7 @@ static void lane_start(const struct line *l, struct lane *a, uint64_t begin)
                 slice = 1;
         a->flying = waiting < slice ? waiting : (size_t)slice;
         a->lands_at = begin + a->flying * 10ull * NS / rate_of(l);
+        a->wire_ns += a->lands_at - begin;
         a->free_at = a->lands_at;
 }
 

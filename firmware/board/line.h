@@ -16,7 +16,8 @@
 /* One direction. */
 struct lane {
         struct sim_pipe faults;
-        uint64_t bytes; /* that passed */
+        uint64_t bytes;   /* that passed */
+        uint64_t wire_ns; /* that a paced wire was busy, at whatever rates */
         /* private: */
         uint8_t *buf; /* waits: [head, len) */
         size_t head, len, cap;

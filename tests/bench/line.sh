@@ -1,6 +1,7 @@
 #!/bin/bash
 # A production line of virtual boards whose wires are paced at 921600 baud: many boards against one board, and what a
-# board costs besides its wire. BENCH_LINE: boards (32); BENCH_LINE_ROUNDS (3).
+# board costs besides its wire (bytes at the rates at which they went: ROM and console speak at 115200).
+# BENCH_LINE: boards (32); BENCH_LINE_ROUNDS (3).
 . tests/bench/lib.sh
 T=$W
 . tests/line_lib.sh
@@ -24,10 +25,10 @@ run() {
         flasher --json line job.json --once "${slots[@]}" >"$1.json" || { grep '"fail"' "$1.json" >&2; return 1; }
         ended=$(date +%s%N)
         ms=$(sed -n 's/.*"event":"result".*"ms":\([0-9]*\).*/\1/p' "$1.json" | sort -n | tail -1)
-        wire=$(vboard ctl "$1/ctl$([ "$2" -eq 1 ] || echo 0)" status | sed 's/.*"bytes_in":\([0-9]*\),"bytes_out":\([0-9]*\).*/\1 \2/' | awk '{ print $1 + $2 }')
+        wire=$(vboard ctl "$1/ctl$([ "$2" -eq 1 ] || echo 0)" status | sed 's/.*"wire_us":\([0-9]*\).*/\1/')
         rack_stop "$1"
         rm -rf "$1"
-        awk -v ns=$((ended - began)) -v ms="$ms" -v wire="$wire" 'BEGIN { printf "%.3f %.3f %.3f\n", ns / 1e9, ms / 1000, wire * 10 / 921600 }'
+        awk -v ns=$((ended - began)) -v ms="$ms" -v wire="$wire" 'BEGIN { printf "%.3f %.3f %.3f\n", ns / 1e9, ms / 1000, wire / 1e6 }'
 }
 for ((i = 0; i < rounds; i++)); do
         saying "one board, then $many, round $((i + 1)) of $rounds"
