@@ -1,5 +1,7 @@
 #include "base/bytes.h"
 
+#include <string.h>
+
 bool bytes_all(const uint8_t *p, size_t n, uint8_t value)
 {
         while (n--)
@@ -21,8 +23,9 @@ bool bytes_equal_ct(const void *a, const void *b, size_t n)
 
 void wipe(void *p, size_t n)
 {
-        volatile uint8_t *b = p;
-
-        while (n--)
-                *b++ = 0;
+        if (!n)
+                return; /* p may be NULL */
+        memset(p, 0, n);
+        /* what is read by nobody may not be left out: here it might be */
+        __asm__ volatile("" : : "r"(p) : "memory");
 }
