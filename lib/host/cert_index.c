@@ -14,7 +14,7 @@
 #include "base/hex.h"
 #include "crypt/crypt.h"
 
-#define INDEX_VERSION 1
+#define INDEX_VERSION 2 /* 1 had no dead_cn */
 #define BUSY_MS       30000 /* how long a transaction of another process is waited for */
 
 enum { STATE_CLAIMED, STATE_ISSUED, STATE_REVOKED };
@@ -48,6 +48,7 @@ static const char schema[] =
         " folder TEXT,"
         " issued_at INTEGER, not_after INTEGER, revoked_at INTEGER, reason INTEGER);"
         "CREATE UNIQUE INDEX IF NOT EXISTS live_cn ON cert(cn) WHERE state < 2;"
+        "CREATE INDEX IF NOT EXISTS dead_cn ON cert(cn) WHERE state = 2;"
         /* runs whose files are all on disk for good */
         "CREATE TABLE IF NOT EXISTS run (owner INTEGER PRIMARY KEY);"
         "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);";
@@ -199,7 +200,7 @@ static int check_version(struct cert_index *ix, struct diag *d)
                 return rc;
         rc = db_exec(ix, schema, d);
         if (rc == 0)
-                rc = db_exec(ix, "PRAGMA user_version = 1", d);
+                rc = db_exec(ix, "PRAGMA user_version = 2", d);
         return db_end(ix, rc, d);
 }
 
