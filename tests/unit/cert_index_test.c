@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "base/err.h"
 #include "base/hex.h"
@@ -241,6 +242,45 @@ static void test_not_an_index(void **state)
         unlink(path);
 }
 
+static int keep_plan(void *ctx, int n, char **cols, char **names)
+{
+        (void)names;
+        snprintf(ctx, 160, "%s", cols[n - 1]);
+        return 0;
+}
+
+/* A name's rows are found by an index, also in a file that was made before there was one for them.
+ */
+static void test_no_scan(void **state)
+{
+        struct fixture *f = *state;
+        struct cert_index *ix;
+        sqlite3 *db;
+        char plan[160] = "";
+
+        for (int round = 0; round < 2; round++) {
+                assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+                assert_int_equal(sqlite3_exec(db,
+                                              "EXPLAIN QUERY PLAN SELECT reason FROM cert"
+                                              " WHERE cn = 'x' AND state = 2"
+                                              " ORDER BY id DESC LIMIT 1",
+                                              keep_plan, plan, NULL),
+                                 SQLITE_OK);
+                assert_non_null(strstr(plan, "USING INDEX dead_cn"));
+                if (round == 0)
+                        assert_int_equal(sqlite3_exec(db,
+                                                      "DROP INDEX dead_cn;"
+                                                      "PRAGMA user_version = 1",
+                                                      NULL, NULL, NULL),
+                                         SQLITE_OK);
+                sqlite3_close(db);
+                if (round == 0) {
+                        assert_int_equal(cert_index_open(f->path, false, &ix, NULL), 0);
+                        cert_index_close(ix);
+                }
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -253,6 +293,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_release, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_reissue_revoke_list, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_not_an_index, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_no_scan, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
