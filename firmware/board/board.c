@@ -521,7 +521,7 @@ void board_status(const struct board *b, FILE *out)
         json_uint(&w, "flash_operations", b->flash.operations);
         json_uint(&w, "bytes_in", b->line.in.bytes);
         json_uint(&w, "bytes_out", b->line.out.bytes);
-        json_uint(&w, "wire_us", (b->line.in.wire_ns + b->line.out.wire_ns) / 1000);
+        json_uint(&w, "wire_us", b->line.busy_ns / 1000);
         json_close(&w, '}');
         fputc('\n', out);
 }

@@ -90,7 +90,7 @@ static int lane_put(struct lane *a, const uint8_t *p, size_t n)
 }
 
 /* Puts the next bytes on the wire if it is free. */
-static void lane_start(const struct line *l, struct lane *a, uint64_t begin)
+static void lane_start(struct line *l, struct lane *a, uint64_t begin)
 {
         const size_t waiting = a->len - a->head;
         uint64_t slice = (uint64_t)rate_of(l) * SLICE_NS / (10ull * NS);
@@ -106,7 +106,12 @@ static void lane_start(const struct line *l, struct lane *a, uint64_t begin)
                 slice = 1;
         a->flying = waiting < slice ? waiting : (size_t)slice;
         a->lands_at = begin + a->flying * 10ull * NS / rate_of(l);
-        a->wire_ns += a->lands_at - begin;
+        if (begin < l->busy_until)
+                begin = l->busy_until; /* the other wire's time counts once */
+        if (a->lands_at > begin) {
+                l->busy_ns += a->lands_at - begin;
+                l->busy_until = a->lands_at;
+        }
         a->free_at = a->lands_at;
 }
 

@@ -16,8 +16,7 @@
 /* One direction. */
 struct lane {
         struct sim_pipe faults;
-        uint64_t bytes;   /* that passed */
-        uint64_t wire_ns; /* that a paced wire was busy, at whatever rates */
+        uint64_t bytes; /* that passed */
         /* private: */
         uint8_t *buf; /* waits: [head, len) */
         size_t head, len, cap;
@@ -33,8 +32,10 @@ struct line {
         uint32_t host_rate; /* 0: not known (a raw socket), then it agrees */
         uint32_t max_rate;  /* above this the cable garbles; 0: no limit */
         struct lane in, out;
-        bool cut; /* a lane's fault has cut the link: the owner hangs up and clears it */
+        uint64_t busy_ns; /* that either wire of a paced line was busy, at whatever rates */
+        bool cut;         /* a lane's fault has cut the link: the owner hangs up and clears it */
         /* private: */
+        uint64_t busy_until;
         uint32_t start_rate; /* where neither end has said one */
         uint32_t next_rate;  /* of the chip, when what it has sent is out; 0: none */
         uint32_t noise;
