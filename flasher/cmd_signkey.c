@@ -197,7 +197,6 @@ int cmd_digest_private_key(int argc, char **argv)
         struct diag d = { 0 };
         EVP_PKEY *key = NULL;
         int status;
-        int rc;
 
         (void)argc;
         if (!key_path)
@@ -207,7 +206,7 @@ int cmd_digest_private_key(int argc, char **argv)
         if ((status = check_output(argv[0], &key_path, 1)) != 0 ||
             (status = signing_key(key_path, &key)) != 0)
                 return status;
-        if ((rc = digest_scalar(key, digest, &d)) < 0)
+        if (digest_scalar(key, digest, &d) < 0)
                 status = fail(key_path, &d);
         else if (file_save_new(argv[0], digest, (size_t)key_bits / 8, FILE_SECRET, &d) < 0)
                 status = fail(NULL, &d);

@@ -29,7 +29,7 @@ ifdef SAN
 VARIANT_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 ifdef COV
-VARIANT_CFLAGS += --coverage -O0 -fprofile-update=atomic# threads count together
+VARIANT_CFLAGS += --coverage -O0 -fprofile-update=atomic -include mk/cov.h# threads count together
 endif
 
 # Lists that the modules append to.

@@ -22,6 +22,9 @@ fail() {
 }
 skip() { TAP_N=$((TAP_N + 1)); echo "ok $TAP_N # SKIP $1: $2"; }
 
+# pause SECONDS: a sleep, as much longer as tools take
+pause() { sleep "$(awk -v s="$1" -v by="$SLOW" 'BEGIN { print s * by }')"; }
+
 # check NAME COMMAND...: passes if the command exits 0.
 check() {
         local name=$1

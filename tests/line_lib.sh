@@ -3,9 +3,9 @@
 FW=$O/firmware
 RACKS=
 
-# wait_for FILE REGEX: until a line is there, LIMIT seconds at most.
+# wait_for FILE REGEX: until a line is there, LIMIT seconds at most, SLOW times as long for slow tools.
 wait_for() {
-        local end=$((SECONDS + ${LIMIT:-60}))
+        local end=$((SECONDS + ${LIMIT:-60} * SLOW))
         until grep -Eq -- "$2" "$1" 2>/dev/null; do
                 [ "$SECONDS" -lt "$end" ] || return 1
                 sleep 0.05

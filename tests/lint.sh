@@ -89,7 +89,22 @@ else
         skip "core compiles with -m32" "$CC has no 32-bit headers here (Debian: gcc-multilib)"
 fi
 
-# 5. man pages: lint clean, every tool has one, every option of the tables is in it
+# 5. what strf is asked for, directly or through diag_set and its like, it knows: the compiler compares with printf
+if command -v perl >/dev/null; then
+        git ls-files -co --exclude-standard '*.c' | xargs perl -0777 -ne '
+                while (/\b(?:strf(?:_v)?|diag_\w+|jdoc_put|say)\s*\(((?:"(?:\\.|[^"\\])*"|[^";])*)/g) {
+                        my $args = $1;
+                        for my $fmt ($args =~ /"((?:\\.|[^"\\])*)"/g) { # % at its end: PRIu64 and its like follow
+                                (my $rest = $fmt) =~ s/%(?:%|[-0]*(?:\*|\d+)?(?:\.(?:\*|\d*))?(?:(?:hh|h|ll|l|z|t|j)?[scdiuxX]|$))//g;
+                                print "$ARGV: $fmt\n" if $rest =~ /%/ and $ARGV !~ m{^flasher/|efuse_value};  # their say is stdio
+                        }
+                }' >"$T/formats"
+        if [ -s "$T/formats" ]; then fail "strf knows every format" "$(cat "$T/formats")"; else pass "strf knows every format"; fi
+else
+        skip "strf knows every format" "no perl here"
+fi
+
+# 6. man pages: lint clean, every tool has one, every option of the tables is in it
 if command -v mandoc >/dev/null; then
         for page in $MAN; do
                 check "mandoc -T lint $page" sh -c "test -s $page && mandoc -T lint -W warning $page"
@@ -114,7 +129,7 @@ for tool in $TOOLS; do
         check "$tool completion is valid bash" bash -c "bash -n <('$BIN/$tool' --completion bash)"
 done
 
-# 6. nothing names a machine
+# 7. nothing names a machine
 if git grep -nIE '/w[o]rk/(main|shared)|/r[o]ot/|/tmp/b[a]sh_jobs' -- . >"$T/marks"; then
         fail "no path of a machine in the tree" "$(head -5 "$T/marks")"
 else

@@ -165,12 +165,10 @@ size_t strf_v(char *buf, size_t cap, const char *fmt, va_list args)
                                                   : (uint64_t)va_arg(ap, uint32_t),
                                    false, *p);
                         break;
-                default:
-                        for (; start < p; start++)
+                default: /* which argument belongs to what, from here on? */
+                        for (; *start; start++)
                                 sink_put(&s, *start);
-                        if (!*p)
-                                goto end;
-                        sink_put(&s, *p);
+                        goto end;
                 }
         }
 end:

@@ -6,9 +6,10 @@
 #include <stddef.h>
 
 /*
- * Understands %s %.*s %.Ns %c %d %i %u %x %X %% with the flag 0, a width, and the lengths
- * h hh l ll z t j. Anything else is copied as it stands (and the compiler's format check
- * says so at the call). The result always ends in NUL when cap > 0.
+ * Understands %s %.*s %.Ns %c %d %i %u %x %X %% with the flags 0 and -, a width, and the lengths
+ * h hh l ll z t j. The compiler's check of the arguments also takes what printf knows beyond that;
+ * here the rest of fmt is then copied as it stands, its arguments are not touched (tests/lint.sh
+ * finds such calls). The result always ends in NUL when cap > 0.
  *
  * Returns the length that the whole text has, as snprintf does: a result >= cap was cut.
  */

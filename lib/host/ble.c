@@ -148,7 +148,7 @@ static int command(struct ble *b, uint16_t opcode, const void *p, size_t n, stru
                 m->len = (uint16_t)(m->len - 3);
                 return rc;
         }
-        return diag_set(d, rc < 0 ? E_IO : E_TIMEOUT, "%s does not answer the command %#06x",
+        return diag_set(d, rc < 0 ? E_IO : E_TIMEOUT, "%s does not answer the command 0x%04x",
                         b->name[0] ? b->name : "Bluetooth", opcode);
 }
 
@@ -161,7 +161,7 @@ static int refused(const struct ble *b, const char *what, int status, struct dia
                                 "%s: %s needs CAP_NET_ADMIN: run it as root, or give it with "
                                 "setcap cap_net_admin+ep",
                                 b->name, what);
-        return diag_set(d, E_IO, "%s: %s failed with the management status %#04x%s", b->name, what,
+        return diag_set(d, E_IO, "%s: %s failed with the management status 0x%02x%s", b->name, what,
                         status, status == STATUS_REJECTED ? "; is it blocked? (rfkill list)" : "");
 }
 

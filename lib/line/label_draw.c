@@ -150,13 +150,14 @@ int label_code_make(const struct label *t, const struct label_item *it, const ch
                 return diag_set(d, E_NOMEM, "no memory for a QR code");
         if (out->module < least) {
                 const unsigned tenths = (all * least * 254 + t->dpi - 1) / t->dpi;
+                const unsigned has = it->w * 254 / t->dpi;
 
                 label_code_free(out);
                 return diag_set(
                         d, E_NOSPACE,
-                        "a QR code of %u modules and its margin are not readable in %.1f mm; "
+                        "a QR code of %u modules and its margin are not readable in %u.%u mm; "
                         "size_mm must be %u.%u or more",
-                        all, it->w * 25.4 / t->dpi, tenths / 10, tenths % 10);
+                        all, has / 10, has % 10, tenths / 10, tenths % 10);
         }
         return 0;
 }

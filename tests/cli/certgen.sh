@@ -341,11 +341,11 @@ fi
 
 # the terminal: asked twice, nothing shown
 if command -v script >/dev/null; then
-        (sleep 1; echo geheim; sleep 1; echo geheim; sleep 1) | script -qec "certgen -q ca tty-ca" tty.txt >/dev/null 2>&1
+        (pause 1; echo geheim; pause 1; echo geheim; pause 1) | script -qec "certgen -q ca tty-ca" tty.txt >/dev/null 2>&1
         check "a passphrase typed twice makes a CA" test -e tty-ca/ca.crt
         check "what was typed is not shown" sh -c '! grep -q geheim tty.txt'
         check "it is the passphrase" openssl pkey -in tty-ca/root.key -passin pass:geheim -noout
-        (sleep 1; echo geheim; sleep 1; echo gehiem; sleep 1) | script -qec "certgen -q ca tty-no" tty.txt >/dev/null 2>&1
+        (pause 1; echo geheim; pause 1; echo gehiem; pause 1) | script -qec "certgen -q ca tty-no" tty.txt >/dev/null 2>&1
         check "typed differently: no CA" test ! -e tty-no/ca.crt
 else
         skip "a passphrase from the terminal" "no script(1)"

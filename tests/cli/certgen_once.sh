@@ -56,8 +56,8 @@ kills=0
 for round in $(seq 24); do
         certgen -q batch --count 400 --cn 'K-%03u' --prov --out killed >/dev/null 2>err &
         pid=$!
-        sleep "0.0$((RANDOM % 9 + 1))"
-        [ "$round" -gt 12 ] && sleep "0.$((RANDOM % 9))"
+        pause "0.0$((RANDOM % 9 + 1))"
+        [ "$round" -gt 12 ] && pause "0.$((RANDOM % 9))"
         if kill -9 $pid 2>/dev/null; then kills=$((kills + 1)); fi
         wait $pid 2>/dev/null && break
 done
@@ -76,7 +76,7 @@ same "run again: the same values.csv" killed/values.csv v1.csv
 # an interrupt is not a crash
 certgen -q batch --count 3000 --cn 'I-%04u' --out intr >/dev/null 2>err &
 pid=$!
-sleep 0.15
+pause 0.15
 kill -INT $pid
 wait $pid
 s=$?

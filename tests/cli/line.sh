@@ -211,7 +211,7 @@ port=$(sed 's/.*=rfc/rfc/' mute2/slots)
 flasher --json line job.json --slot "jig=$port" --count 1 >mute.json 2>mute.err &
 pid=$!
 check "a silent board fails" wait_for mute.json '"event":"result".*"failure":"no-sync"'
-sleep 3 # long enough to be tried again, if it were
+pause 3 # long enough to be tried again, if it were
 rack_stop mute2
 mkdir -p three
 vboard --flash three/flash.bin --efuse three/efuse.bin --mac 24:0a:c4:58:00:04 --rfc2217 "${port#rfc2217://}" --daemon --pid-file three/pid >/dev/null

@@ -16,7 +16,7 @@ dies() { # NAME REGEX PROGRAM
         pack dead.bin "$(type -P "$3")"
         sed -e 's#"[^"]*outlet.bin"#"dead.bin"#' -e 's/"seconds": 60/"seconds": 3600/' job.json >dead.json
         approve dead.json
-        run timeout "$LIMIT" flasher line dead.json --once "${slots[@]}"
+        run timeout $((LIMIT * SLOW)) flasher line dead.json --once "${slots[@]}"
         expect "$1" 4 "FAIL .* boot: $2"
 }
 rack dead 1 24:0a:c4:80:00:01
@@ -71,7 +71,7 @@ mapfile -t slots <s/slots
 mkfifo scanner
 exec 7<>scanner
 asked() { # FILE N: the serial number of the Nth label that is to be scanned
-        local end=$((SECONDS + LIMIT))
+        local end=$((SECONDS + LIMIT * SLOW))
         until [ "$(grep -c 'put the label on and scan it' "$1")" -ge "$2" ]; do
                 [ "$SECONDS" -lt "$end" ] || return 1
                 sleep 0.05
@@ -137,7 +137,7 @@ flasher --json line jig.json --slot "jig=$port" --count 2 >auto.out 2>auto.err &
 pid=$!
 check "the first board" wait_for auto.out '"event":"result".*"phase":"pass","mac":"24:0a:c4:83:00:01"'
 vboard ctl j/ctl reset
-sleep 3 # long enough to be taken for another one, if it were
+pause 3 # long enough to be taken for another one, if it were
 check "one that only starts again is left alone" test "$(results auto.out)" -eq 1
 vboard ctl j/ctl swap 24:0a:c4:83:00:02
 check "another one on the same adapter is noticed when it gets power" wait_for auto.out '"event":"result".*"phase":"pass","mac":"24:0a:c4:83:00:02"'
@@ -149,7 +149,7 @@ vboard ctl j/ctl cut-power
 flasher --json line jig.json --jig --slot "jig=$port" --count 2 >jig.out 2>jig.err &
 pid=$!
 check "an empty jig is no failure" wait_for jig.out '"phase":"empty"'
-sleep 2
+pause 2
 vboard ctl j/ctl swap 24:0a:c4:83:00:03
 check "the first board of a jig" wait_for jig.out '"event":"result".*"phase":"pass","mac":"24:0a:c4:83:00:03"'
 before=$(vboard ctl j/ctl status | sed 's/.*"resets":\([0-9]*\),.*/\1/')
@@ -167,7 +167,7 @@ check "two boards, two results" test "$(results jig.out)" -eq 2
 flasher --json line jig.json --jig --slot "jig=$port" >stay.out 2>stay.err &
 pid=$!
 check "what had passed shows that" wait_for stay.out '"event":"result".*"phase":"before"'
-sleep 2
+pause 2
 kill -INT "$pid"
 wait "$pid"
 check "the line ends while a board sits in the jig" test $? -eq 0

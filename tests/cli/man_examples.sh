@@ -150,7 +150,7 @@ page() { # page FILE
                         continue
                 fi
                 status=0
-                (cd "$T/w" && TERM=dumb timeout 300 bash -o pipefail -c "$(as_here "$command")") >"$T/stdout" 2>"$T/stderr" </dev/null || status=$?
+                (cd "$T/w" && TERM=dumb timeout $((300 * SLOW)) bash -o pipefail -c "$(as_here "$command")") >"$T/stdout" 2>"$T/stderr" </dev/null || status=$?
                 expect "$1: $command" 0
         done < <(commands "$1")
 }

@@ -254,7 +254,7 @@ bad=
 for ms in 005 010 020 030 050 080 120 200; do
         nvsgen batch -q kill.csv killv.csv K 0x3000 --outdir kill --keygen --no-sync 2>/dev/null &
         pid=$!
-        sleep 0.$ms
+        pause 0.$ms
         kill -9 $pid 2>/dev/null
         wait $pid 2>/dev/null
         [ ! -e kill/K-values.csv ] || cp kill/K-values.csv issued.$ms
@@ -271,7 +271,7 @@ check "... the manifest is right" sha256sum -c --quiet sums
 [ "$(find kill/bin kill/csv kill/keys -type f | wc -l)" = 4500 ] && pass "... 4500 files" || fail "... 4500 files"
 nvsgen batch -q kill.csv killv.csv K 0x3000 --outdir int --keygen --no-sync 2>int.err &
 pid=$!
-sleep 0.1
+pause 0.1
 kill -INT $pid 2>/dev/null
 wait $pid
 status=$?

@@ -80,8 +80,8 @@ if command -v script >/dev/null; then
                 echo incorrect
                 until [ "$(grep -c 'passphrase of the network' "$T/typed")" -ge 2 ]; do sleep 0.1; done
                 echo 'correct horse'
-                sleep 5
-        } | timeout 60 script -qec "provcli softap --host 127.0.0.1:$port --pop-file '$T/pop' --ssid lab-main" "$T/typed.log" >"$T/typed" 2>&1
+                pause 5
+        } | timeout $((60 * SLOW)) script -qec "provcli softap --host 127.0.0.1:$port --pop-file '$T/pop' --ssid lab-main" "$T/typed.log" >"$T/typed" 2>&1
         check "a person is asked again after a wrong passphrase" grep -q 'connected to lab-main' "$T/typed"
         check "what is typed is not shown" sh -c "! grep -q horse '$T/typed'"
 else
@@ -100,8 +100,8 @@ if command -v script >/dev/null; then
                 echo 1
                 until [ "$(grep -c 'passphrase of the network' "$T/typed")" -ge 2 ]; do sleep 0.1; done
                 echo 'correct horse'
-                sleep 5
-        } | timeout 60 script -qec "provcli softap --host 127.0.0.1:$port --pop-file '$T/pop'" "$T/typed.log" >"$T/typed" 2>&1
+                pause 5
+        } | timeout $((60 * SLOW)) script -qec "provcli softap --host 127.0.0.1:$port --pop-file '$T/pop'" "$T/typed.log" >"$T/typed" 2>&1
         check "a person is shown the device's networks" grep -Eq '^ +1 +-41 dBm +WPA2 +lab-main' "$T/typed"
         check "a name that is not there is asked again, and a number will do" grep -q 'connected to lab-main' "$T/typed"
 else
@@ -307,7 +307,7 @@ expect "batch: again: what is done is skipped" 3 "1 connected, 1 failed, 2 done 
 check "batch: all rows are kept" test "$(wc -l <"$T/devices.csv.result.csv")" = 5
 run provcli batch "$T/devices.csv" --ssid lab-main --passphrase-file "$T/pass" -o "$T/other.csv" --min-rssi -40 --retries 0 --wait "$SLOW"
 expect "batch: a device that hears too little fails" 4 "SO-1: weak, -41 dBm: hears the network"
-run provcli batch "$T/devices.csv" --ssid nowhere --open -o "$T/unheard.csv" --min-rssi -90 --retries 0 --wait 1
+run provcli batch "$T/devices.csv" --ssid nowhere --open -o "$T/unheard.csv" --min-rssi -90 --retries 0 --wait "$SLOW"
 expect "batch: a device that does not hear it at all" 4 "SO-1: weak: does not hear the network at all"
 check "batch: and was not provisioned" grep -q '^SO-1,weak,4,lab-main' "$T/other.csv"
 start 1 pop=abcd1234 delay=0

@@ -84,9 +84,9 @@ run vboard --tcp 127.0.0.1:0 --flash "$T/file/x"
 expect "a flash that cannot be made" 1 "cannot create"
 run vboard --tcp 127.0.0.1:0 --efuse "$T/file"
 expect "a file that has no eFuses" 1 'eFuses'
-run timeout 10 sh -c 'vboard --tcp 127.0.0.1:0 >/dev/full'
+run timeout $((10 * SLOW)) sh -c 'vboard --tcp 127.0.0.1:0 >/dev/full'
 expect "the ready line is lost: station trouble" 5
-run timeout 10 sh -c "vboard --tcp 127.0.0.1:0 --daemon --pid-file '$T/pid' >/dev/full"
+run timeout $((10 * SLOW)) sh -c "vboard --tcp 127.0.0.1:0 --daemon --pid-file '$T/pid' >/dev/full"
 expect "the same in the background" 5
 run vboard ctl "$T/nobody" status
 expect "ctl without a board: link" 3 'no board answers'

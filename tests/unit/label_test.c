@@ -106,13 +106,17 @@ static void test_does_not_fit(void **state)
         (void)state;
         for (size_t i = 0; i < sizeof items / sizeof *items; i++)
                 for (int form = LABEL_ZPL; form <= LABEL_PNG; form++) {
+                        struct diag d = { 0 };
                         struct label *t;
                         struct blob out;
 
                         assert_int_equal(one_item(items[i], &t), 0);
-                        assert_int_equal(label_make(t, &unit, (enum label_form)form, &out, NULL),
+                        assert_int_equal(label_make(t, &unit, (enum label_form)form, &out, &d),
                                          -E_NOSPACE);
                         assert_null(out.data);
+                        if (i == 0)
+                                assert_non_null(strstr(diag_text(&d), "not readable in 8.0 mm; "
+                                                                      "size_mm must be 1"));
                         label_free(t);
                 }
 }
