@@ -281,7 +281,7 @@ static void ended(struct ota *o, int error, uint64_t now)
         const bool all = o->total ? o->got == o->total : error == 0;
 
         if (error == -E_VERIFY) {
-                status(o, "refused: the server's certificate is not good");
+                status(o, "refused: the server's certificate is not good (its CA, name or dates)");
                 end(o, OTA_REFUSED);
         } else if (o->state == OTA_READING && o->image.complete && all) {
                 finish(o);

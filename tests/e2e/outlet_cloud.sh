@@ -103,10 +103,11 @@ printf "\\$(printf %o $((byte ^ 1)))" | dd of="$WWW/corrupt.bin" bs=1 seek=$at c
 head -c $at "$WWW/next.bin" >"$WWW/cut.bin"
 otadata() { dd if="$T/flash" bs=4096 skip=15 count=2 status=none | cksum; }
 boots=$(otadata)
-slot1=$(od -An -tx1 -j$((0x1b0000)) -N16 "$T/flash")
-refused() { # NAME FILE REGEX
+slot1() { tail -c +$((0x1b0001)) "$T/flash" | head -c $((1600 * 1024)) | cksum; }
+empty=$(slot1)
+refused() { # NAME FILE REGEX [PORT]
         mark
-        desire "\"ota_url\":\"https://$HOST:$UPDATE_PORT/$2\""
+        desire "\"ota_url\":\"https://$HOST:${4:-$UPDATE_PORT}/$2\""
         says "$1: refused" "update: refused: $3"
         sees "$1: the shadow says so" "\"ota_status\":\"refused: $3"
         until_ok no_delta || fail "$1: dealt with" "$(tutorial)"
@@ -114,11 +115,29 @@ refused() { # NAME FILE REGEX
 refused "a lower version" lower.bin 'version 0\.9\.9 is not higher than 1\.0\.0'
 refused "the same version" same.bin 'version 1\.0\.0 is not higher'
 refused "another chip's image" chip.bin 'the image is for chip 0, this is 5'
-if [ "$slot1" = "$(od -An -tx1 -j$((0x1b0000)) -N16 "$T/flash")" ]; then
-        pass "nothing of these was written"
-else
-        fail "nothing of these was written"
-fi
+check "nothing of these was written" test "$(slot1)" = "$empty"
+
+# a good file from servers that are not to be believed: the same name under another CA, another name under the right one
+strange_server() { # CA NAME: serves www; its port in $sport
+        certgen -q server --ca "$1" --ip "$2" --name "$2" -o "$1" >"$T/strange.log" 2>&1 || return
+        (cd "$WWW" && exec stdbuf -oL openssl s_server -WWW -accept 127.0.0.1:0 -cert "$1/$2.crt" -key "$1/$2.key" \
+                -cert_chain "$1/issuing.crt" >"$1/strange.log" 2>&1) &
+        pids="$pids $!"
+        until_ok grep -q '^ACCEPT' "$1/strange.log" || return
+        sport=$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p;T;q' "$1/strange.log")
+}
+believed() { # CA PORT: whoever has this CA gets the file from it
+        curl -sS --max-time 60 --cacert "$1/ca.crt" ${3:+--connect-to "$3:$2:127.0.0.1:$2"} "https://${3:-$HOST}:$2/next.bin" |
+                cmp -s - "$WWW/next.bin"
+}
+certgen -q ca "$T/strangers" --no-passphrase >/dev/null
+check "a server of another CA" strange_server "$T/strangers" "$HOST"
+check "who has that CA gets the file" believed "$T/strangers" "$sport"
+refused "a server of another CA" next.bin "the server's certificate is not good" "$sport"
+check "a server with another name" strange_server "$C/pki/ca" 192.0.2.1
+check "who asks for that name gets the file" believed "$C/pki/ca" "$sport" 192.0.2.1
+refused "a server with another name" next.bin "the server's certificate is not good" "$sport"
+check "nothing of theirs was written" test "$(slot1)" = "$empty"
 refused "one wrong bit" corrupt.bin 'the image is damaged'
 refused "half a file" cut.bin 'the file ends before the image does'
 refused "no such file" none.bin 'the server answers 404'
