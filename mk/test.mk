@@ -22,8 +22,8 @@ $(B)/tests/blink_test: $(B)/firmware/blink/driver.o
 POWERCUT_OBJ := $(B)/firmware/port/linux/kv.o $(B)/firmware/port/linux/ota.o
 $(B)/tests/outlet_powercut_test: $(POWERCUT_OBJ)
 -include $(B)/firmware/blink/driver.d $(POWERCUT_OBJ:.o=.d)
-# Its own kernel
-$(B)/tests/ble_test: UNIT_LIBS += $(foreach f,socket bind connect listen getsockopt,-Wl,--wrap=$f)
+# fake_kernel.c in the kernel's place
+$(B)/tests/ble_test $(B)/tests/prov_ble_test: UNIT_LIBS += $(foreach f,socket bind connect listen getsockopt,-Wl,--wrap=$f)
 
 # Programs that only tests start: tests/tools/NAME.c.
 TEST_TOOLS := $(patsubst tests/tools/%.c,$(B)/tests/%,$(wildcard tests/tools/*.c))
