@@ -10,7 +10,7 @@ start() {
 }
 gone() {
         local i
-        for i in $(seq 50); do kill -0 "$1" 2>/dev/null || return 0; sleep 0.05; done
+        for i in $(seq $((50 * SLOW))); do kill -0 "$1" 2>/dev/null || return 0; sleep 0.05; done
         return 1
 }
 stop() { kill "$pid" && gone "$pid"; }
@@ -18,13 +18,13 @@ trap 'kill "$(cat "$T/pid" 2>/dev/null)" 2>/dev/null; rm -rf "$T"' EXIT
 port_of() { sed -n "s/.*\"$1\":\"[a-z0-9]*:\/\/127.0.0.1:\([0-9]*\)\".*/\1/p" "$T/ready"; }
 ctl() { vboard ctl "$T/c" "$@"; }
 
-# answers NAME REGEX HEX...: opens the raw port, sends; what comes back within 5 s matches
+# answers NAME REGEX HEX...: opens the raw port, sends; what comes back within 5 s (of a quick board) matches
 answers() {
         local name=$1 want=$2 out=
         shift 2
         exec 3<>"/dev/tcp/127.0.0.1/$(port_of tcp)" || return 1
         send "$*"
-        for _ in $(seq 50); do
+        for _ in $(seq $((50 * SLOW))); do
                 out=$out$(timeout 0.1 cat <&3 2>/dev/null | od -An -v -tx1 | tr -d ' \n')
                 [[ $out =~ $want ]] && break
         done
@@ -49,7 +49,7 @@ timed() {
         exec 3<>"/dev/tcp/127.0.0.1/$(port_of tcp)"
         before=$(date +%s%N)
         send "$2"
-        got=$(timeout 5 head -c "$3" <&3 | wc -c)
+        got=$(timeout $((5 * SLOW)) head -c "$3" <&3 | wc -c)
         ms=$((($(date +%s%N) - before) / 1000000))
         exec 3>&-
         if [ "$got" -eq "$3" ] && [ "$ms" -ge "$4" ]; then pass "$1"; else fail "$1" "$got bytes in $ms ms"; fi
