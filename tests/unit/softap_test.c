@@ -39,6 +39,7 @@ enum mood { JOINS, WRONG_KEY, ABSENT, TERMINATES, VANISHES, NO_ROOM, NOT_BACK };
 static struct {
         enum mood mood;
         bool was_off; /* not connected before */
+        bool joined;  /* it says that it is in our network */
         pthread_t thread;
         int fd;
         struct sockaddr_un attached;
@@ -97,9 +98,10 @@ static const char *answer_to(const char *cmd)
         if (!strcmp(cmd, "PING"))
                 return "PONG\n";
         if (!strcmp(cmd, "STATUS"))
-                return wpa.was_off ? "wpa_state=DISCONNECTED\naddress=02:00:00:00:01:00\n"
-                                   : "bssid=02:00:00:00:00:00\nfreq=2412\nssid=home\nid=0\n"
-                                     "wpa_state=COMPLETED\nip_address=192.168.1.7\n";
+                return wpa.joined    ? "id=5\nwpa_state=COMPLETED\n"
+                       : wpa.was_off ? "wpa_state=DISCONNECTED\naddress=02:00:00:00:01:00\n"
+                                     : "bssid=02:00:00:00:00:00\nfreq=2412\nssid=home\nid=0\n"
+                                       "wpa_state=COMPLETED\nip_address=192.168.1.7\n";
         if (!strcmp(cmd, "LIST_NETWORKS"))
                 return "network id / ssid / bssid / flags\n"
                        "0\thome\tany\t[CURRENT]\n"
@@ -252,6 +254,32 @@ static void test_wpa_failures(void **state)
                 assert_null(strstr(diag_text(&d), "softap-key"));
                 assert_int_equal(strstr(wpa.log, BACK "REASSOCIATE;") != NULL, rows[i].undone);
         }
+}
+
+/* Of two looks the first finds it joined, the second has it joined again; then it is gone. */
+static void test_wpa_rejoin(void **state)
+{
+#define SELECT "SELECT_NETWORK 5;"
+        struct softap *s;
+        struct diag d = { 0 };
+
+        (void)state;
+        if (!alone)
+                skip();
+        wpa_start(JOINS, false);
+        assert_int_equal(join(true, &s, &d), 0);
+        wpa.joined = true;
+        assert_int_equal(softap_rejoin(s, &d), 0);
+        wpa.joined = false;
+        assert_int_equal(softap_rejoin(s, &d), 0);
+        wpa.mood = TERMINATES;
+        assert_int_equal(softap_rejoin(s, &d), -E_LINK);
+        assert_string_equal(diag_text(&d), "the SoftAP PROV_1234 is not in the air any more");
+        memset(&d, 0, sizeof d);
+        assert_int_equal(softap_leave(s, &d), 0);
+        wpa_stop();
+        assert_string_equal(wpa.log, SET "SET_NETWORK 5 key_mgmt NONE;" SELECT SELECT SELECT BACK
+                                         "REASSOCIATE;");
 }
 
 static void test_nobody(void **state)
@@ -451,6 +479,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_wpa_there_and_back),
                 cmocka_unit_test(test_wpa_failures),
+                cmocka_unit_test(test_wpa_rejoin),
                 cmocka_unit_test(test_nobody),
                 cmocka_unit_test(test_limits),
                 cmocka_unit_test(test_nm),
