@@ -23,7 +23,7 @@ tools() {
                         "$1" "$name" "$tool" >"$1/bin/$name"
                 chmod +x "$1/bin/$name"
         done
-        ln -s "$O/firmware" "$1/firmware" # tools look for it beside their own folder
+        ln -s "$O/firmware" "$O/fw" "$1" # tools and samples look for them beside their own folder
 }
 
 rm -rf "$O/valgrind"

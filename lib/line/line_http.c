@@ -308,7 +308,11 @@ static int resolve(const char *where, char host[256], struct addrinfo **out, str
 
 static int listen_on(const struct addrinfo *a, int *fd, unsigned *port, struct diag *d)
 {
-        struct sockaddr_storage s;
+        union {
+                struct sockaddr_in6 in6;
+                struct sockaddr_in in;
+                struct sockaddr any;
+        } s = { 0 };
         socklen_t len = sizeof s;
         const int one = 1;
 
@@ -316,14 +320,13 @@ static int listen_on(const struct addrinfo *a, int *fd, unsigned *port, struct d
         if (*fd >= 0)
                 setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
         if (*fd < 0 || bind(*fd, a->ai_addr, a->ai_addrlen) < 0 || listen(*fd, 16) < 0 ||
-            getsockname(*fd, (struct sockaddr *)&s, &len) < 0)
+            getsockname(*fd, &s.any, &len) < 0)
                 return diag_set(d,
                                 errno == EADDRINUSE                 ? E_BUSY
                                 : errno == EACCES || errno == EPERM ? E_PERM
                                                                     : E_IO,
                                 "cannot listen there: %s; try another port", strerror(errno));
-        *port = ntohs(s.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&s)->sin6_port
-                                              : ((struct sockaddr_in *)&s)->sin_port);
+        *port = ntohs(a->ai_family == AF_INET6 ? s.in6.sin6_port : s.in.sin_port);
         return 0;
 }
 

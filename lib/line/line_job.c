@@ -78,6 +78,9 @@ static int bad(struct reader *d, int code, const char *fmt, ...)
         return report_error(d->r, code, d->j->path, line, column, "%s: %s",
                             *d->at ? d->at + 1 : "job", text);
 }
+#ifdef __clang_analyzer__
+#define bad(d, code, ...) (bad(d, code, __VA_ARGS__), -(code)) /* as diag_set */
+#endif
 
 int line_job_error(const struct line_job *j, const struct line_word *at, int code, struct report *r,
                    const char *fmt, ...)

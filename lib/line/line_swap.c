@@ -145,7 +145,7 @@ struct link *line_swap_listen(struct line_station *st, size_t slot, struct link 
 
 static void nap_until(const struct swap *w, uint64_t until)
 {
-        const struct timespec t = { 0, LOOK_MS * 1000000l };
+        const struct timespec t = { 0, LOOK_MS * 1000000L };
 
         while (!line_ends(w->st) && talk_clock() < until)
                 nanosleep(&t, NULL);
