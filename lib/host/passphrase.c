@@ -65,7 +65,6 @@ static int ask(int tty, const char *prompt, const char *what, struct blob *out, 
         struct termios old, quiet;
         int rc;
 
-        dprintf(tty, "%s%s: ", prompt, what);
         if (tcgetattr(tty, &old) < 0)
                 return diag_set(d, E_IO, "%s: the terminal cannot be silenced: %s", what,
                                 strerror(errno));
@@ -74,6 +73,8 @@ static int ask(int tty, const char *prompt, const char *what, struct blob *out, 
         if (tcsetattr(tty, TCSAFLUSH, &quiet) < 0)
                 return diag_set(d, E_IO, "%s: the terminal cannot be silenced: %s", what,
                                 strerror(errno));
+        /* who answers at once is not shown, nor is the answer flushed */
+        dprintf(tty, "%s%s: ", prompt, what);
         rc = read_line(tty, what, out, d);
         tcsetattr(tty, TCSAFLUSH, &old);
         dprintf(tty, "\n");

@@ -100,7 +100,7 @@ bool line_is_station_trouble(int rc)
 /* To be tried again after a while? give_up: the first request to stop ends it too. */
 static bool wait_for_ledger(struct line_unit *u, int rc, const struct diag *d, bool give_up)
 {
-        const struct timespec t = { 0, LEDGER_RETRY_MS * 1000000l };
+        const struct timespec t = { 0, LEDGER_RETRY_MS * 1000000L };
         char text[DIAG_TEXT_MAX + 32];
 
         if (!line_is_station_trouble(rc) || interrupted() ||
@@ -460,7 +460,7 @@ static int write_plain(struct line_unit *u, struct loader *l, struct flash_stats
 static int write_all(struct line_unit *u, struct loader *l)
 {
         const struct line_kit *k = u->st->cfg->kit;
-        struct flash_stats st;
+        struct flash_stats st = { 0 };
         struct diag d = { 0 };
         int rc;
 

@@ -72,13 +72,21 @@ check "the device was reset and waits again" grep -q '^reset' "$log"
 P softap --pop-file "$T/pop" --ssid lab-main --passphrase-file "$T/pass"
 expect "and takes the right one without a reboot" 0 "^connected"
 
+# shown TEXT N: until the terminal has shown it so often
+shown() {
+        for _ in $(seq $((600 * SLOW))); do
+                [ "$(grep -c "$1" "$T/typed" 2>/dev/null)" -ge "$2" ] && return
+                sleep 0.1
+        done
+}
+
 # a person at a terminal is asked again
 start 1 pop=abcd1234
 if command -v script >/dev/null; then
         {
-                until grep -q 'passphrase of the network' "$T/typed" 2>/dev/null; do sleep 0.1; done
+                shown 'passphrase of the network' 1
                 echo incorrect
-                until [ "$(grep -c 'passphrase of the network' "$T/typed")" -ge 2 ]; do sleep 0.1; done
+                shown 'passphrase of the network' 2
                 echo 'correct horse'
                 pause 5
         } | timeout $((60 * SLOW)) script -qec "provcli softap --host 127.0.0.1:$port --pop-file '$T/pop' --ssid lab-main" "$T/typed.log" >"$T/typed" 2>&1
@@ -92,13 +100,13 @@ fi
 start 1 pop=abcd1234 delay=0
 if command -v script >/dev/null; then
         {
-                until grep -q 'number or name' "$T/typed" 2>/dev/null; do sleep 0.1; done
+                shown 'number or name' 1
                 echo nowhere
-                until grep -q 'passphrase of the network' "$T/typed"; do sleep 0.1; done
+                shown 'passphrase of the network' 1
                 echo 'correct horse'
-                until [ "$(grep -c 'number or name' "$T/typed")" -ge 2 ]; do sleep 0.1; done
+                shown 'number or name' 2
                 echo 1
-                until [ "$(grep -c 'passphrase of the network' "$T/typed")" -ge 2 ]; do sleep 0.1; done
+                shown 'passphrase of the network' 2
                 echo 'correct horse'
                 pause 5
         } | timeout $((60 * SLOW)) script -qec "provcli softap --host 127.0.0.1:$port --pop-file '$T/pop'" "$T/typed.log" >"$T/typed" 2>&1
