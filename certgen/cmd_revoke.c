@@ -65,7 +65,7 @@ int cmd_list(int argc, char **argv)
         struct ca_source from = common_ca();
         struct cert_index *ix;
         struct diag d = { 0 };
-        int rc = ca_open_index(&from, &ix, &d);
+        int rc = ca_open_index(&from, INDEX_READ, &ix, &d);
 
         (void)argc;
         (void)argv;
@@ -116,7 +116,7 @@ int cmd_revoke(int argc, char **argv)
                 k++;
         if (k == REASONS)
                 return usage_error("--reason: '%s' is no reason; see --help", reason);
-        if (ca_open_index(&from, &ix, &d) < 0)
+        if (ca_open_index(&from, INDEX_WRITE, &ix, &d) < 0)
                 return fail_diag(&d);
         for (int i = 0; i < argc; i++) {
                 char serial[CERT_SERIAL_TEXT] = "";

@@ -72,6 +72,22 @@ static char *key_beside(const char *cert)
         return NULL;
 }
 
+/* Does the index say that it is revoked? Returns rc where it does not. */
+static int check_revoked(const char *path, const char *serial, struct cert_index *ix,
+                         struct report *r, int rc)
+{
+        struct diag d = { 0 };
+        const int state = cert_index_state(ix, serial, &d);
+
+        if (state == 2)
+                return report_error(r, E_VERIFY, path, 0, 0, "revoked (serial %s)", serial);
+        if (state < 0 && state != -E_NOTFOUND) {
+                report_diag(r, NULL, &d);
+                return state;
+        }
+        return rc;
+}
+
 static int verify_file(const char *path, struct verify_config *cfg, struct cert_index *ix,
                        struct report *r)
 {
@@ -92,8 +108,8 @@ static int verify_file(const char *path, struct verify_config *cfg, struct cert_
 
                 rc = cert_verify(path, cert, chain, cfg, r);
                 cert_serial_text(cert, serial);
-                if (ix && cert_index_state(ix, serial, NULL) == 2)
-                        rc = report_error(r, E_VERIFY, path, 0, 0, "revoked (serial %s)", serial);
+                if (ix)
+                        rc = check_revoked(path, serial, ix, r, rc);
                 if (rc == 0 && !common.json)
                         printf("%s: good%s\n", path,
                                key ? ", and its key" : "; no key was checked");
@@ -125,13 +141,18 @@ int cmd_verify(int argc, char **argv)
         struct ca_source from = common_ca();
         struct cert_index *ix = NULL;
         struct diag d = { 0 };
+        int rc;
 
         if (key_file && argc > 1)
                 return usage_error("--key-file goes with one certificate");
         if (configure(&cfg, &d) < 0)
                 return fail_diag(&d);
-        from.cert = NULL; /* an index that is not there is not made, and not needed */
-        ca_open_index(&from, &ix, NULL);
+        /* whoever only has certificates has no index; one that is there has to be heard */
+        rc = ca_open_index(&from, INDEX_READ, &ix, &d);
+        if (rc < 0 && (rc != -E_NOTFOUND || from.index)) {
+                sk_X509_pop_free(cfg.trust, X509_free);
+                return fail_diag(&d);
+        }
         for (int i = 0; i < argc; i++)
                 verify_file(argv[i], &cfg, ix, &report);
         cert_index_close(ix);

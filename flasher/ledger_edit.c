@@ -143,7 +143,7 @@ static int revoke_certificate(struct ledger *l, struct ledger_unit *u, struct di
         const struct ca_source from = { .dir = lo.ca, .index = lo.index };
         const char *name = *u->cert_serial ? u->cert_serial : u->serial;
         struct cert_index *ix = NULL;
-        int rc = ca_open_index(&from, &ix, d);
+        int rc = ca_open_index(&from, INDEX_WRITE, &ix, d);
 
         if (rc == 0 && (rc = cert_index_revoke(ix, name, REASON_CESSATION, NULL, d)) < 0)
                 diag_set(d, -rc, "%s: not revoked; is it another CA's?", name);

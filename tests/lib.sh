@@ -56,6 +56,11 @@ same() {
         if cmp -s "$2" "$3"; then pass "$1"; else fail "$1" "$(cmp "$2" "$3" 2>&1)"; fi
 }
 
+# read_only FOLDER COMMAND...: with the folder on a disk that cannot be written; needs mount namespaces.
+read_only() {
+        unshare -rm sh -c 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"' "$@"
+}
+
 # The last statement of every test.
 finish() {
         echo "1..$TAP_N"

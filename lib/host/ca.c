@@ -49,7 +49,8 @@ static int key_place(const struct ca_source *from, char **out, struct diag *d)
         return rc;
 }
 
-int ca_open_index(const struct ca_source *from, struct cert_index **out, struct diag *d)
+int ca_open_index(const struct ca_source *from, enum cert_index_use use, struct cert_index **out,
+                  struct diag *d)
 {
         /* a CA from elsewhere has its index beside its certificate, made with the first one that it
          * signs */
@@ -60,8 +61,9 @@ int ca_open_index(const struct ca_source *from, struct cert_index **out, struct 
         int rc;
 
         *out = NULL;
-        rc = path ? cert_index_open(path, from->cert != NULL, out, d)
-                  : diag_set(d, E_NOMEM, "no memory");
+        if (use == INDEX_WRITE && from->cert)
+                use = INDEX_MAKE;
+        rc = path ? cert_index_open(path, use, out, d) : diag_set(d, E_NOMEM, "no memory");
         free(dir);
         free(path);
         return rc;
@@ -89,7 +91,7 @@ int ca_open(const struct ca_source *from, time_t now, struct ca *ca, struct diag
             (rc = ca_load_key(key, from->module, &from->pass, &ca->key, d)) < 0 ||
             (rc = cert_check_issuer(cert_path, ca->cert, ca->key, now, d)) < 0)
                 goto out;
-        rc = ca_open_index(from, &ca->index, d);
+        rc = ca_open_index(from, INDEX_WRITE, &ca->index, d);
 out:
         free(cert_path);
         free(key);
@@ -199,8 +201,8 @@ static int make_index(const struct ca_plan *plan, struct diag *d)
 {
         struct cert_index *ix = NULL;
         char *path = path_join(plan->dir, "index.sqlite");
-        const int rc =
-                path ? cert_index_open(path, true, &ix, d) : diag_set(d, E_NOMEM, "no memory");
+        const int rc = path ? cert_index_open(path, INDEX_MAKE, &ix, d)
+                            : diag_set(d, E_NOMEM, "no memory");
 
         cert_index_close(ix);
         free(path);

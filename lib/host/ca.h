@@ -40,8 +40,10 @@ struct ca {
 int ca_open(const struct ca_source *from, time_t now, struct ca *ca, struct diag *d);
 void ca_close(struct ca *ca);
 
-/* Only the index, for lists and revocation: no key, no passphrase. */
-int ca_open_index(const struct ca_source *from, struct cert_index **out, struct diag *d);
+/* Only the index, for lists and revocation: no key, no passphrase. INDEX_WRITE makes the index of a
+ * CA from elsewhere. */
+int ca_open_index(const struct ca_source *from, enum cert_index_use use, struct cert_index **out,
+                  struct diag *d);
 
 /* A private key from a file or a token; the passphrase is asked for if it is needed. Returned:
  * EVP_PKEY_free. */

@@ -14,7 +14,7 @@
 #include "base/hex.h"
 #include "crypt/crypt.h"
 
-#define INDEX_VERSION 2 /* 1 had no dead_cn */
+#define INDEX_VERSION 2     /* 1 had no dead_cn */
 #define BUSY_MS       30000 /* how long a transaction of another process is waited for */
 
 enum { STATE_CLAIMED, STATE_ISSUED, STATE_REVOKED };
@@ -176,7 +176,7 @@ static int lock_own(struct cert_index *ix, struct diag *d)
         return rc;
 }
 
-static int check_version(struct cert_index *ix, struct diag *d)
+static int check_version(struct cert_index *ix, bool upgrade, struct diag *d)
 {
         sqlite3_stmt *s = NULL;
         int version = -1;
@@ -194,7 +194,7 @@ static int check_version(struct cert_index *ix, struct diag *d)
                 return diag_set(d, E_FORMAT,
                                 "%s: made by a newer certgen (version %d); use that one", ix->path,
                                 version);
-        if (version == INDEX_VERSION)
+        if (version == INDEX_VERSION || !upgrade)
                 return 0;
         if ((rc = db_begin(ix, true, d)) < 0)
                 return rc;
@@ -204,19 +204,93 @@ static int check_version(struct cert_index *ix, struct diag *d)
         return db_end(ix, rc, d);
 }
 
-static int prepare(struct cert_index *ix, const char *path, bool create, struct diag *d)
+static int db_open(struct cert_index *ix, const char *path, int flags, struct diag *d)
+{
+        const int e = sqlite3_open_v2(path, &ix->db, SQLITE_OPEN_READWRITE | flags, NULL);
+
+        if (e != SQLITE_OK)
+                return db_fail(ix, d);
+        sqlite3_busy_timeout(ix->db, BUSY_MS);
+        return 0;
+}
+
+static int open_for_writing(struct cert_index *ix, bool create, struct diag *d)
+{
+        int rc = db_open(ix, ix->path, create ? SQLITE_OPEN_CREATE : 0, d);
+
+        if (rc == 0)
+                rc = db_exec(ix, "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=8192;", d);
+        if (rc == 0)
+                rc = check_version(ix, true, d);
+        return rc;
+}
+
+/* file:PATH?immutable=1, https://sqlite.org/uri.html: nothing is put beside it. Free; NULL: no
+ * memory. */
+static char *immutable_uri(const char *path)
+{
+        char *text = NULL;
+        size_t len = 0;
+        FILE *f = open_memstream(&text, &len);
+
+        if (!f)
+                return NULL;
+        fputs("file:", f);
+        for (; *path; path++)
+                fprintf(f, strchr("%?#", *path) ? "%%%02x" : "%c", (unsigned char)*path);
+        fputs("?immutable=1", f);
+        if (fclose(f) == 0)
+                return text;
+        free(text);
+        return NULL;
+}
+
+/* Is there a log with changes that are not in the index itself yet? */
+static bool has_log(const struct cert_index *ix)
+{
+        struct stat st;
+        char *wal = NULL;
+        const bool has =
+                asprintf(&wal, "%s-wal", ix->path) < 0 || (stat(wal, &st) == 0 && st.st_size > 0);
+
+        free(wal);
+        return has;
+}
+
+/*
+ * SQLite wants to write beside a database with a log even if it is only read. Where it cannot, and
+ * there is nothing in a log, the file by itself is all there is.
+ */
+static int open_for_reading(struct cert_index *ix, struct diag *d)
+{
+        char *uri;
+        int rc = db_open(ix, ix->path, 0, d);
+
+        if (rc < 0)
+                return rc;
+        if (sqlite3_exec(ix->db, "SELECT 1 FROM sqlite_schema", NULL, NULL, NULL) !=
+            SQLITE_CANTOPEN)
+                return check_version(ix, false, d);
+        if (has_log(ix))
+                return diag_set(d, E_PERM,
+                                "%s: the last changes are in %s-wal, which cannot be read on a "
+                                "disk that is read only; copy both to another one",
+                                ix->path, ix->path);
+        sqlite3_close(ix->db);
+        ix->db = NULL;
+        uri = immutable_uri(ix->path);
+        rc = uri ? db_open(ix, uri, SQLITE_OPEN_URI, d)
+                 : diag_set(d, E_NOMEM, "no memory for the index");
+        free(uri);
+        return rc < 0 ? rc : check_version(ix, false, d);
+}
+
+static int prepare(struct cert_index *ix, enum cert_index_use use, struct diag *d)
 {
         const mode_t old = umask(077); /* who has which device is nobody else's business */
-        const int e = sqlite3_open_v2(
-                path, &ix->db, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), NULL);
-        int rc = e == SQLITE_OK ? 0 : db_fail(ix, d);
+        int rc = use == INDEX_READ ? open_for_reading(ix, d)
+                                   : open_for_writing(ix, use == INDEX_MAKE, d);
 
-        if (rc == 0) {
-                sqlite3_busy_timeout(ix->db, BUSY_MS);
-                rc = db_exec(ix, "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=8192;", d);
-        }
-        if (rc == 0)
-                rc = check_version(ix, d);
         umask(old);
         for (int i = 0; i < Q_COUNT && rc == 0; i++)
                 if (sqlite3_prepare_v3(ix->db, queries[i], -1, SQLITE_PREPARE_PERSISTENT, &ix->q[i],
@@ -225,7 +299,8 @@ static int prepare(struct cert_index *ix, const char *path, bool create, struct 
         return rc;
 }
 
-int cert_index_open(const char *path, bool create, struct cert_index **out, struct diag *d)
+int cert_index_open(const char *path, enum cert_index_use use, struct cert_index **out,
+                    struct diag *d)
 {
         struct cert_index *ix = calloc(1, sizeof *ix);
         int rc;
@@ -236,10 +311,10 @@ int cert_index_open(const char *path, bool create, struct cert_index **out, stru
                 return diag_set(d, E_NOMEM, "no memory for the index");
         }
         ix->lock_fd = -1;
-        if (!create && !file_exists(path))
+        if (use != INDEX_MAKE && !file_exists(path))
                 rc = diag_set(d, E_NOTFOUND, "%s: there is no index; make the CA with 'certgen ca'",
                               path);
-        else if ((rc = prepare(ix, path, create, d)) == 0)
+        else if ((rc = prepare(ix, use, d)) == 0 && use != INDEX_READ)
                 rc = lock_own(ix, d);
         if (rc < 0)
                 cert_index_close(ix);

@@ -21,9 +21,16 @@
 
 struct cert_index;
 
-/* Open, made if create and absent. Errors: -E_NOTFOUND, -E_PERM, -E_IO, -E_FORMAT (another file, a
- * newer version). */
-int cert_index_open(const char *path, bool create, struct cert_index **out, struct diag *d);
+enum cert_index_use {
+        INDEX_READ,  /* only cert_index_by_key, _state, _each and _count; also from a disk that
+                        cannot be written */
+        INDEX_WRITE, /* brought to the newest version */
+        INDEX_MAKE,  /* the same, and made if there is none */
+};
+
+/* Open. Errors: -E_NOTFOUND, -E_PERM, -E_IO, -E_FORMAT (another file, a newer version). */
+int cert_index_open(const char *path, enum cert_index_use use, struct cert_index **out,
+                    struct diag *d);
 void cert_index_close(
         struct cert_index *ix); /* claims that were not recorded can be taken over then */
 

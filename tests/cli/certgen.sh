@@ -264,6 +264,46 @@ cat ca/ca.crt crl.pem >bundle.pem
 check "openssl refuses the revoked one" sh -c '! openssl verify -crl_check -CAfile bundle.pem signed/C-1.crt'
 check "openssl takes the other" openssl verify -crl_check -CAfile bundle.pem signed/C-2.crt
 
+# an index on a disk that cannot be written is read: also one of version 1, and by a name that SQLite's URIs would take apart
+run certgen verify signed/C-1.crt
+expect "verify: revoked" 4 'revoked \(serial'
+ice='i?c#e%41'
+mkdir "$ice"
+cp -r ca "$ice/"
+certgen list >list.txt
+if read_only "$ice" true 2>/dev/null; then
+        for version in 2 1; do
+                run read_only "$ice" certgen --ca "$ice/ca" list
+                expect "list, version $version, read only" 0
+                same "it is the same list" list.txt "$T/stdout"
+                run read_only "$ice" certgen --ca "$ice/ca" verify signed/C-1.crt
+                expect "verify, version $version, read only: revoked all the same" 4 'revoked \(serial'
+                run read_only "$ice" certgen --ca "$ice/ca" verify dev/P-1.crt
+                expect "verify, version $version, read only: the others are good" 0 'good'
+                run read_only "$ice" certgen --ca "$ice/ca" revoke C-2
+                expect "revoke, version $version, read only" 5 'index.sqlite'
+                sqlite3 "$ice/ca/index.sqlite" 'PRAGMA journal_mode=DELETE; DROP INDEX dead_cn; PRAGMA user_version=1; PRAGMA journal_mode=WAL' >/dev/null 2>&1
+        done
+        cp -r ca logged
+        sqlite3 logged/index.sqlite 'INSERT INTO run VALUES (7)' '.shell cp logged/index.sqlite-wal kept-wal'
+        mv kept-wal logged/index.sqlite-wal
+        run read_only logged certgen --ca logged verify dev/P-1.crt
+        expect "with a log that cannot be read: neither good nor bad" 5 'logged/index.sqlite-wal, .* copy both'
+else
+        skip "an index on a disk that is read only" "no mount namespaces here"
+fi
+run certgen --index none.sqlite verify dev/P-1.crt
+expect "verify: an index that was named has to be there" 1 'none.sqlite'
+head -c 4096 /dev/urandom >noise.sqlite
+run certgen --index noise.sqlite verify dev/P-1.crt
+expect "verify: and to be one" 1 'noise.sqlite: the index is damaged'
+cp ca/index.sqlite away.sqlite && sqlite3 away.sqlite 'ALTER TABLE cert RENAME COLUMN reason TO why' >/dev/null
+run certgen --index away.sqlite verify dev/P-1.crt
+expect "verify: of this certgen" 1 'away.sqlite: not an index of this certgen'
+mkdir beside && cp ca/issuing.crt ca/index.sqlite beside/
+run certgen --ca nowhere --ca-cert beside/issuing.crt verify --trust ca/ca.crt signed/C-1.crt
+expect "verify: the index beside --ca-cert is heard" 4 'revoked \(serial'
+
 # server, pki, register, fetch
 run $CG server --dns broker.local --ip 192.0.2.7 --name server --out srv
 expect "server" 0

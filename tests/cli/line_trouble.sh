@@ -176,9 +176,8 @@ racks_stop
 
 # ---- a ledger that can be read and not written is told before the first board ----
 mkdir frozen && cp ledger.sqlite frozen/
-frozen() { unshare -rm sh -c 'mount --bind frozen frozen && mount -o remount,bind,ro frozen && exec "$@"' sh "$@"; }
-if frozen true 2>/dev/null; then
-        run frozen flasher line --check job.json --ledger frozen/ledger.sqlite
+if read_only frozen true 2>/dev/null; then
+        run read_only frozen flasher line --check job.json --ledger frozen/ledger.sqlite
         expect "a ledger on a disk that is read only" 5 'frozen/ledger.sqlite'
 else
         skip "a ledger on a disk that is read only" "no mount namespaces here"

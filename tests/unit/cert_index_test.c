@@ -28,8 +28,8 @@ static int setup(void **state)
         strcpy(f->dir, "/tmp/fctry-index.XXXXXX");
         assert_non_null(mkdtemp(f->dir));
         snprintf(f->path, sizeof f->path, "%s/index.sqlite", f->dir);
-        assert_int_equal(cert_index_open(f->path, true, &f->a, NULL), 0);
-        assert_int_equal(cert_index_open(f->path, false, &f->b, NULL), 0);
+        assert_int_equal(cert_index_open(f->path, INDEX_MAKE, &f->a, NULL), 0);
+        assert_int_equal(cert_index_open(f->path, INDEX_WRITE, &f->b, NULL), 0);
         *state = f;
         return 0;
 }
@@ -230,7 +230,7 @@ static void test_not_an_index(void **state)
         FILE *out;
 
         snprintf(path, sizeof path, "%s/nothing", f->dir);
-        assert_int_equal(cert_index_open(path, false, &ix, &d), -E_NOTFOUND);
+        assert_int_equal(cert_index_open(path, INDEX_WRITE, &ix, &d), -E_NOTFOUND);
         assert_null(ix);
         snprintf(path, sizeof path, "%s/text", f->dir);
         out = fopen(path, "w");
@@ -238,7 +238,7 @@ static void test_not_an_index(void **state)
                 fputs("this is not a database, whatever its name says\n", out);
         fclose(out);
         d = (struct diag){ 0 };
-        assert_int_equal(cert_index_open(path, true, &ix, &d), -E_FORMAT);
+        assert_int_equal(cert_index_open(path, INDEX_MAKE, &ix, &d), -E_FORMAT);
         unlink(path);
 }
 
@@ -275,7 +275,7 @@ static void test_no_scan(void **state)
                                          SQLITE_OK);
                 sqlite3_close(db);
                 if (round == 0) {
-                        assert_int_equal(cert_index_open(f->path, false, &ix, NULL), 0);
+                        assert_int_equal(cert_index_open(f->path, INDEX_WRITE, &ix, NULL), 0);
                         cert_index_close(ix);
                 }
         }
