@@ -53,6 +53,26 @@ echo 'BIN=/mnt/bin exec bash tests/radio/guest.sh' >"$job/job"
 bash tests/radio/vm_run.sh "$cache" "$job" "${FCTRY_RADIO_SECONDS:-500}"
 rc=$?
 [ "$rc" -lt 124 ] || fail "the machine runs to its end" "status $rc" "$(tail -n 20 "$job/stderr" "$job/console" "$job/qemu" 2>&1)"
-[ ! -s "$job/stdout" ] || cat "$job/stdout"
-[ "$rc" -lt 124 ] || finish
-exit "$rc"
+
+# part NAME: what it said, also if the machine did not come to its end, in one numbering with the others
+part() {
+        local line planned=0 before=$TAP_N
+        touch "$job/$1.tap"
+        while IFS= read -r line; do
+                case $line in
+                'ok '[0-9]* | 'not ok '[0-9]*)
+                        TAP_N=$((TAP_N + 1))
+                        [ "${line%%ok *}" = '' ] || TAP_BAD=$((TAP_BAD + 1))
+                        echo "${line%%ok *}ok $TAP_N ${line#*ok * }"
+                        ;;
+                1..*) planned=${line#1..} ;;
+                *) echo "$line" ;;
+                esac
+        done <"$job/$1.tap"
+        [ "$planned" -gt 0 ] && [ "$planned" -eq $((TAP_N - before)) ] && return
+        fail "$1 runs to its end" "$(tail -n 20 "$job/$1.err" 2>&1)"
+}
+part ble
+part softap
+[ "$rc" -eq 0 ] || [ "$TAP_BAD" -gt 0 ] || fail "no part fails" "status $rc" "$(tail -n 20 "$job/stderr")"
+finish
