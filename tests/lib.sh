@@ -4,7 +4,7 @@
 set -u
 : "${BIN:?BIN must name the folder with the tools}"
 : "${O:=build}"
-: "${SLOW:=1}" # tools take so many times as long: what waits for them has to wait longer
+: "${SLOW:=1}" # tools take so many times as long: what waits for them waits longer, what is only to take a while has less to do
 TOP=$(pwd)
 export TOP PATH="$BIN:$PATH"
 T=$(mktemp -d "${TMPDIR:-/tmp}/fctry-test.XXXXXX")

@@ -74,14 +74,14 @@ run certgen -q batch --count 400 --cn 'K-%03u' --prov --out killed
 same "run again: the same values.csv" killed/values.csv v1.csv
 
 # an interrupt is not a crash
-certgen -q batch --count 3000 --cn 'I-%04u' --out intr >/dev/null 2>err &
+certgen -q batch --count $((3000 / SLOW)) --cn 'I-%04u' --out intr >/dev/null 2>err &
 pid=$!
 pause 0.15
 kill -INT $pid
 wait $pid
 s=$?
 if [ $s -eq 5 ] || [ $s -eq 0 ]; then pass "interrupted: status 5"; else fail "interrupted" "$s" "$(cat err)"; fi
-run certgen -q batch --count 3000 --cn 'I-%04u' --out intr
+run certgen -q batch --count $((3000 / SLOW)) --cn 'I-%04u' --out intr
 expect "interrupted: the same command finishes" 0
 
 # lists
