@@ -20,7 +20,7 @@ EXTRA_BINS += $(FW_FILES)
 
 # Its own objects: small, and never with sanitizers or counters, which do not fit below 0x8000.
 FW_CFLAGS  = -std=c11 -Ilib -I. $(WARN) $(if $(WERROR),-Werror) -Os -ffunction-sections -fdata-sections \
-             -fno-asynchronous-unwind-tables $(HOST_CFLAGS)
+             -fno-asynchronous-unwind-tables -DCRC32_STEP=1 $(HOST_CFLAGS)
 FW_LDFLAGS := -s -Wl,--gc-sections -Wl,--as-needed -Wl,-z,noseparate-code -Wl,--build-id=none
 FW_LIBS    := -lmosquitto -lcurl -lmicrohttpd -lssl -lcrypto -lmbedx509 -lmbedcrypto -lprotobuf-c
 FW_LIB_SRC := $(filter-out lib/crypt/crypt_psa.c,$(wildcard lib/base/*.c lib/fmt/*.c lib/crypt/*.c lib/wire/prov_*.c)) lib/wire/selftest.c \

@@ -88,6 +88,33 @@ static void test_crc32(void **state)
         assert_int_equal(crc32_esp("", 0), 0xFFFFFFFFu);
         assert_int_equal(crc32_le(crc32_le(0, "1234", 4), "56789", 5), 0xCBF43926u);
         assert_int_equal(crc32_esp("123456789", 9), 0xD202D277u);
+        assert_int_equal(crc32_le(0, "The quick brown fox jumps over the lazy dog", 43),
+                         0x414FA339u);
+}
+
+/* The same by the definition, bit by bit, whatever the length and wherever it begins and breaks. */
+static void test_crc32_bits(void **state)
+{
+        uint8_t data[80];
+
+        (void)state;
+        for (unsigned i = 0; i < sizeof data; i++)
+                data[i] = (uint8_t)(i * i * 31 + i * 7 + 3);
+        for (unsigned at = 0; at < 9; at++)
+                for (unsigned n = 0; n < 64; n++) {
+                        uint32_t want = ~0u;
+
+                        for (unsigned i = 0; i < 8 * n; i++) {
+                                const uint32_t bit = (want ^ data[at + i / 8] >> i % 8) & 1;
+
+                                want = want >> 1 ^ (bit ? 0xEDB88320u : 0);
+                        }
+                        want = ~want;
+                        assert_int_equal(crc32_le(0, data + at, n), want);
+                        assert_int_equal(crc32_le(crc32_le(0, data + at, n / 3), data + at + n / 3,
+                                                  n - n / 3),
+                                         want);
+                }
 }
 
 static void test_base64(void **state)
@@ -218,6 +245,7 @@ int main(void)
                 cmocka_unit_test(test_strf_unknown),
                 cmocka_unit_test(test_strf_every_capacity),
                 cmocka_unit_test(test_crc32),
+                cmocka_unit_test(test_crc32_bits),
                 cmocka_unit_test(test_base64),
                 cmocka_unit_test(test_hex),
                 cmocka_unit_test(test_diag_first_wins),
