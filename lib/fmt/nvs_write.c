@@ -89,8 +89,9 @@ static void entry_put(struct nvs_writer *w, const struct entry *e)
         /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
         memcpy(p + NVS_ENT_KEY, e->key, strlen(e->key));
         memcpy(p + NVS_ENT_DATA, e->data, sizeof e->data);
-        le32_put(p + NVS_ENT_CRC, crc32_le(crc32_esp(p, NVS_ENT_CRC), p + NVS_ENT_KEY,
-                                           NVS_ENTRY_SIZE - NVS_ENT_KEY));
+        if (!w->cfg.trial)
+                le32_put(p + NVS_ENT_CRC, crc32_le(crc32_esp(p, NVS_ENT_CRC), p + NVS_ENT_KEY,
+                                                   NVS_ENTRY_SIZE - NVS_ENT_KEY));
 }
 
 static unsigned data_slots(size_t len)
@@ -106,12 +107,12 @@ static void sized_put(struct nvs_writer *w, struct entry *e, const uint8_t *data
         e->span = (uint8_t)(1 + data_slots(len));
         le16_put(e->data, (uint16_t)len);
         le16_put(e->data + 2, 0xFFFF);
-        le32_put(e->data + 4, w->dry ? 0 : crc32_esp(data, len));
+        le32_put(e->data + 4, w->dry || w->cfg.trial ? 0 : crc32_esp(data, len));
         entry_put(w, e);
         if (!len)
                 return;
         p = slots_take(w, data_slots(len));
-        if (p)
+        if (p && !w->cfg.trial)
                 memcpy(p, data, len);
 }
 

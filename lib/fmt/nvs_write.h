@@ -24,6 +24,7 @@ struct nvs_write_config {
         bool legacy_layout; /* every usable page with a header and FULL: ESP-IDF up to v5.2 */
         bool keys_checked;  /* the caller knows that no key repeats: the search for it, which takes
                                time with the square of the entries, is left out */
+        bool trial; /* only to learn what fits: the image has no checksums and is no image */
 };
 
 /* What a finished image took. */

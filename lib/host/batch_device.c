@@ -232,6 +232,12 @@ static int device_value(const struct device *v, struct nvs_writer *w, struct nvs
         return 0;
 }
 
+/* Are there files that a check has to look at? */
+static bool looks(const struct batch_job *job)
+{
+        return job->out.had[BATCH_BIN] || job->out.had[BATCH_CSV];
+}
+
 static int device_image(const struct device *v, struct nvs_write_stats *stats)
 {
         const struct batch_config *cfg = v->job->cfg;
@@ -239,7 +245,9 @@ static int device_image(const struct device *v, struct nvs_write_stats *stats)
                                              .size = cfg->size,
                                              .version = cfg->version,
                                              .legacy_layout = cfg->legacy_layout,
-                                             .keys_checked = true };
+                                             .keys_checked = true,
+                                             .trial = v->job->phase == BATCH_CHECK &&
+                                                      !looks(v->job) };
         const char *ns = "";
         struct nvs_wifi wifi = { 0 };
         struct nvs_writer w;
@@ -486,8 +494,7 @@ int batch_device(const struct batch_job *job, struct batch_worker *w, const stru
                 rc = device_issue(&v);
         if (rc == 0 && job->phase == BATCH_CHECK)
                 rc = device_hashes(&v);
-        if (rc == 0 && job->phase == BATCH_CHECK &&
-            (job->out.had[BATCH_BIN] || job->out.had[BATCH_CSV]))
+        if (rc == 0 && job->phase == BATCH_CHECK && looks(job))
                 rc = device_look(&v);
         if (rc == 0 && job->phase == BATCH_MAKE)
                 rc = device_make(&v);

@@ -5,8 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BATCH_HASH_LEN 12u /* among 100 million texts two agree with a probability of 1 to 10^13 \
-                            */
+#define BATCH_HASH_LEN                                                            \
+        12u /* among 100 million texts two agree with a probability of 1 to 10^13 \
+             */
 
 struct batch_hash {
         uint8_t bytes[BATCH_HASH_LEN];

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/utf8.h"
 #include "host/file.h"
 
 struct cJSON *json_parse(const char *text, size_t len, struct diag *d)
@@ -39,54 +40,40 @@ struct cJSON *json_load(const char *path, struct diag *d)
         return j;
 }
 
-/* Length of the valid UTF-8 sequence at p, or 0. */
-static size_t utf8_len(const unsigned char *p, size_t n)
+/* Characters that stand in a string as they are. */
+static size_t plain_run(const char *p, size_t n)
 {
-        const size_t want = p[0] < 0x80             ? 1
-                            : (p[0] & 0xe0) == 0xc0 ? 2
-                            : (p[0] & 0xf0) == 0xe0 ? 3
-                            : (p[0] & 0xf8) == 0xf0 ? 4
-                                                    : 0;
-        uint32_t v;
+        size_t i = 0;
 
-        if (want == 1)
-                return 1;
-        if (want == 0 || want > n)
-                return 0;
-        v = p[0] & (0xffu >> (want + 1));
-        for (size_t i = 1; i < want; i++) {
-                if ((p[i] & 0xc0) != 0x80)
-                        return 0;
-                v = v << 6 | (p[i] & 0x3f);
+        while (i < n) {
+                const unsigned char c = (unsigned char)p[i];
+                const size_t k = c < 0x80 ? 1 : utf8_length(p + i, n - i);
+
+                if (!k || c < 0x20 || c == '"' || c == '\\' || c == 0x7f)
+                        break;
+                i += k;
         }
-        if (v < (want == 2   ? 0x80u
-                 : want == 3 ? 0x800u
-                             : 0x10000u) ||
-            v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))
-                return 0;
-        return want;
+        return i;
 }
 
-static void put_string(FILE *f, const char *s, size_t n)
+static void put_string(FILE *f, const char *p, size_t n)
 {
-        const unsigned char *p = (const unsigned char *)s;
-
         putc('"', f);
-        while (n) {
-                const size_t k = utf8_len(p, n);
+        for (const char *end = p + n; p < end; p++) {
+                const size_t k = plain_run(p, (size_t)(end - p));
 
+                fwrite(p, 1, k, f);
+                p += k;
+                if (p == end)
+                        break;
                 if (*p == '"' || *p == '\\')
                         fprintf(f, "\\%c", *p);
                 else if (*p == '\n')
                         fputs("\\n", f);
-                else if (*p < 0x20 || *p == 0x7f)
-                        fprintf(f, "\\u%04x", *p);
-                else if (k)
-                        fwrite(p, 1, k, f);
+                else if ((unsigned char)*p < 0x80)
+                        fprintf(f, "\\u%04x", (unsigned char)*p);
                 else
                         fputs("\\ufffd", f);
-                p += k ? k : 1;
-                n -= k ? k : 1;
         }
         putc('"', f);
 }

@@ -42,6 +42,12 @@ static void test_record_length(void **state)
                 { "a;\"\n\"\nb", 6, 2, true },
                 { "\"\"\nb", 3, 1, true },
                 { ",\nb", 2, 1, true },
+                /* long enough to be looked at in eights */
+                { "\"0123456789abcdef\"\nb", 19, 1, true },
+                { "\"0123456\n01234567\n0123456789abc\"\nb", 33, 3, true },
+                { "\"01234567\r\n0123456\r01234567\"\"0123456789\n\"\nb", 42, 4, true },
+                { "\"0123456\"\"01234567\"\"\",\"\xC2\xA2\xC2\x8D\xC2\x8A\xC2\xA2\"\nb", 33, 1,
+                  true },
         };
 
         (void)state;
