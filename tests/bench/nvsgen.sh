@@ -22,23 +22,30 @@ values() {
         }'
 }
 
-# batch NAME TARGET OPTIONS...: against the bare loop, without and with waiting for the disk
+# batch WHERE NAME TARGET OPTIONS...: against the bare loop, without and with waiting for the disk; WHERE: memory (this
+# bench's folder, usually) or disk (beside the build). Nothing is deleted between the rounds: ext4 passes over inodes that
+# were deleted in the last minutes one by one, and would be measured at that.
 batch() {
-        local name=$1 target=$2 sync i ours bare
-        shift 2
+        local where=$1 name=$2 target=$3 at sync i ours bare
+        shift 3
+        at=$W
+        [ "$where" = memory ] || at=$DISK
         for sync in no-sync sync; do
-                saying "$devices devices, $name, $sync"
+                saying "$devices devices, $name, $where, $sync"
                 ours=() bare=()
                 if [ $sync = sync ]; then bare=(-s); else ours=(--no-sync); fi
                 : >"$W/ours.txt"
                 : >"$W/bare.txt"
                 for ((i = 0; i < rounds; i++)); do
-                        rm -rf "$W/ours" "$W/bare"
-                        timeit nvsgen batch "$W/conf.csv" "$W/values.csv" outlet 0x6000 --fileid serial_no --outdir "$W/ours" -q \
+                        last=$at/$((++batches))
+                        mkdir "$last"
+                        timeit nvsgen batch "$W/conf.csv" "$W/values.csv" outlet 0x6000 --fileid serial_no --outdir "$last/ours" -q \
                                 "${ours[@]}" "$@" >>"$W/ours.txt"
-                        bare_loop "${bare[@]}" "$W/ours" "$W/bare" >>"$W/bare.txt"
+                        bare_loop "${bare[@]}" "$last/ours" "$last/bare" >>"$W/bare.txt"
+                        # what lies in memory has to go, or there would soon be none
+                        [ "$where" != memory ] || rm -rf "$at/$((batches - 1))"
                 done
-                figure "$devices devices, $name, $sync; a bare loop" "$(median <"$W/ours.txt" | seconds)" \
+                figure "$devices devices, $name, $where, $sync; a bare loop" "$(median <"$W/ours.txt" | seconds)" \
                         "$(median <"$W/bare.txt" | seconds)" ours/peer "$target"
         done
 }
@@ -48,10 +55,9 @@ again() {
         local i
         : >"$W/ours.txt"
         for ((i = 0; i < rounds; i++)); do
-                timeit nvsgen batch "$W/conf.csv" "$W/values.csv" outlet 0x6000 --fileid serial_no --outdir "$W/ours" -q >>"$W/ours.txt"
+                timeit nvsgen batch "$W/conf.csv" "$W/values.csv" outlet 0x6000 --fileid serial_no --outdir "$last/ours" -q >>"$W/ours.txt"
         done
         figure "$devices devices, nothing left to do (all kept)" "$(median <"$W/ours.txt" | seconds)" - - -
-        rm -rf "$W/ours" "$W/bare"
 }
 
 # memory: the same batch with few and with many devices; images are not kept, only made
@@ -102,10 +108,17 @@ batch,data,u32
 CONF
 values "$devices" >"$W/values.csv"
 nvsgen -q generate-key --keyfile k.bin --outdir "$W/keyfile"
-batch "plain" "<= 1.3"
+DISK=$(mktemp -d "$O/bench/disk.XXXXXX")
+trap 'at_end rm -rf "$DISK"' EXIT
+batches=0
+batch memory "plain" "<= 1.3"
 again
-batch "encrypted with one key" "<= 2" --inputkey "$W/keyfile/keys/k.bin"
-batch "a key each" - --keygen
-rm -rf "$W/ours" "$W/bare"
+batch memory "one key" "<= 2" --inputkey "$W/keyfile/keys/k.bin"
+batch memory "a key each" - --keygen
+rm -rf "$last"
+if [ "$(df --output=target "$DISK" | tail -n 1)" != "$(df --output=target "$W" | tail -n 1)" ]; then
+        batch disk "plain" "<= 1.3"
+        batch disk "one key" "<= 2" --inputkey "$W/keyfile/keys/k.bin"
+fi
 one_image
 memory
