@@ -16,6 +16,8 @@
 #define IDLE_MS  1000u /* the clocks of working slots go on */
 #define BIG_ROWS 6u
 #define COLS_MAX 400u
+#define FRAME_BYTES \
+        65536u /* a frame is one write: whoever ends the process leaves no half of one */
 
 static enum line_show how;
 static pthread_t painter;
@@ -65,7 +67,7 @@ static void log_news(const struct line_view *v, enum line_news what, const struc
         else if (what == LINE_NEWS_NOTICE && v->stopping)
                 printf("%s: finishing what runs, no new board; again to abandon it\n", v->station);
         else if (what == LINE_NEWS_NOTICE)
-                printf("%s: ledger is back\n", v->station);
+                printf("%s: goes on\n", v->station);
 }
 
 static void json_news(const struct line_view *v, enum line_news what,
@@ -280,6 +282,7 @@ int line_show_begin(struct line_view *v, enum line_show way)
                 v->news = on_news;
                 return 0;
         }
+        setvbuf(stdout, NULL, _IOFBF, FRAME_BYTES);
         atomic_store(&painting, true);
         if (pthread_create(&painter, NULL, paint_main, v) == 0)
                 return 0;

@@ -139,7 +139,7 @@ void loader_flush(struct loader *l)
         link_flush_input(l->link);
 }
 
-static int link_gone(struct loader *l, int rc, struct diag *d)
+int loader_link_gone(struct loader *l, int rc, struct diag *d)
 {
         if (rc == -E_CANCELLED)
                 return diag_set(d, E_CANCELLED, "interrupted");
@@ -170,7 +170,7 @@ int loader_exchange(struct loader *l, uint8_t op, long len, unsigned timeout_ms,
                      some_hex(l->tx, is_block(op) && len > 20 ? 20 : (size_t)len, hex));
         romldr_client_expect(&l->client, op);
         if ((rc = link_write(l->link, l->tx, (size_t)len)) < 0)
-                return link_gone(l, rc, d);
+                return loader_link_gone(l, rc, d);
         rc = await_answer(l, timeout_ms / hurry);
         if (rc == -E_TIMEOUT) {
                 loader_trace(l, "< nothing in %u ms", timeout_ms);
@@ -180,7 +180,7 @@ int loader_exchange(struct loader *l, uint8_t op, long len, unsigned timeout_ms,
                                 romldr_op_name(op), timeout_ms);
         }
         if (rc < 0)
-                return link_gone(l, rc, d);
+                return loader_link_gone(l, rc, d);
         loader_trace(l, "< %-17s status %02x %02x value %08x %s", romldr_op_name(reply->op),
                      reply->status, reply->reason, reply->value,
                      some_hex(reply->data, op == ROMLDR_READ_FLASH_SLOW ? 0 : reply->len, hex));

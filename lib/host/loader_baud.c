@@ -120,13 +120,13 @@ static int try_rate(struct loader *l, unsigned baud, struct diag *d)
                 rc = loader_request(l, ROMLDR_CHANGE_BAUD, words, 2, LOADER_TIMEOUT_MS, NULL, d);
         if (rc < 0)
                 return rc;
-        if (link_baud(l->link, baud) < 0)
-                return -E_TIMEOUT;
+        if ((rc = link_baud(l->link, baud)) < 0)
+                return rc == -E_LINK ? loader_link_gone(l, rc, d) : -E_TIMEOUT;
         nanosleep(&settle, NULL);
         rc = loader_sync(l, 3);
         if (rc == 0)
                 l->baud = baud;
-        return rc;
+        return rc == 0 || rc == -E_TIMEOUT ? rc : loader_link_gone(l, rc, d);
 }
 
 void loader_slow(struct loader *l)
@@ -167,10 +167,13 @@ int loader_fast(struct loader *l, struct diag *d)
         }
         for (size_t i = 0; want > ROMLDR_BAUD; i++) {
                 unsigned next = ROMLDR_BAUD;
+                struct diag why = { 0 }; /* of a rate that does not work, nobody has to know */
 
-                rc = try_rate(l, want, d);
+                rc = try_rate(l, want, &why);
                 if (rc == 0 && want != (l->cfg.baud ? l->cfg.baud : LOADER_BAUD) && want != known)
                         remember(l, want);
+                if (rc < 0 && rc != -E_TIMEOUT)
+                        diag_set(d, -rc, "%s", diag_text(&why));
                 if (rc != -E_TIMEOUT)
                         return rc;
                 for (size_t k = 0; k < sizeof steps / sizeof steps[0]; k++)

@@ -42,6 +42,10 @@ unsigned loader_scaled(unsigned ms_per_mb, uint64_t bytes);
 int loader_exchange(struct loader *l, uint8_t op, long len, unsigned timeout_ms,
                     struct romldr_reply *r, struct diag *d);
 
+/* Says that the link is gone (rc: -E_LINK, -E_TIMEOUT) or was given up (-E_CANCELLED); returns it.
+ */
+int loader_link_gone(struct loader *l, int rc, struct diag *d);
+
 /* One data block; -E_REFUSED leaves the reason in *reason. */
 int loader_block(struct loader *l, uint8_t op, uint32_t seq, const uint8_t *data, size_t n,
                  unsigned timeout_ms, uint8_t *reason, struct diag *d);

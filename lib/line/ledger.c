@@ -77,6 +77,11 @@ void ledger_close(struct ledger *l)
         free(l);
 }
 
+void ledger_patience(struct ledger *l, unsigned ms)
+{
+        l->db->patience_ms = ms;
+}
+
 const char *ledger_name(const struct ledger *l)
 {
         return l->db->name;

@@ -60,6 +60,12 @@ void ledger_close(struct ledger *l); /* NULL is fine */
 const char *ledger_name(const struct ledger *l);
 
 /*
+ * SQLite: how long a call waits for another program's transaction before it gives -E_BUSY. 30 s at
+ * first; one second at most behind interrupted(). Not while another thread uses l.
+ */
+void ledger_patience(struct ledger *l, unsigned ms);
+
+/*
  * Does it answer, and could it be written (a station asks before it takes a board)? A transaction
  * that changes nothing. 0 or the error of above; -E_PERM if it was opened to read only.
  */

@@ -16,8 +16,9 @@ typedef int ledger_row_fn(void *ctx, const char *const *cols, int n);
 
 struct ledger_db {
         const struct ledger_db_ops *ops;
-        char *name; /* for messages; no password in it */
-        bool away;  /* the last failure was a lost connection */
+        char *name;           /* for messages; no password in it */
+        bool away;            /* the last failure was a lost connection */
+        unsigned patience_ms; /* ledger_patience */
 };
 
 struct ledger_db_ops {

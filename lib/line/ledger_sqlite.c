@@ -5,14 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <sqlite3.h>
 
 #include "base/err.h"
 #include "host/file.h"
+#include "host/pool.h"
+#include "line/line_talk.h"
 
-#define BUSY_MS 30000 /* how long another station's transaction is waited for */
-#define CACHE   16u   /* prepared statements that are kept */
+#define BUSY_MS 30000u /* how long another station's transaction is waited for */
+#define LAST_MS 1000u  /* the same where the user has asked for the end */
+#define CACHE   16u    /* prepared statements that are kept */
 #define ARGS    64
 
 struct sqlite_db {
@@ -20,6 +24,7 @@ struct sqlite_db {
         sqlite3 *db;
         sqlite3_stmt *cache[CACHE];
         unsigned next; /* which one goes when there is another */
+        uint64_t busy_since;
         bool create, read_only;
 };
 
@@ -35,8 +40,8 @@ static int db_fail(struct sqlite_db *s, struct diag *d)
         case SQLITE_LOCKED:
                 return diag_set(
                         d, E_BUSY,
-                        "%s: another program has held the ledger for %d s; end it and try again",
-                        name, BUSY_MS / 1000);
+                        "%s: another program has held the ledger for %u s; end it and try again",
+                        name, s->base.patience_ms / 1000);
         case SQLITE_NOTADB:
         case SQLITE_CORRUPT:
                 return diag_set(
@@ -146,6 +151,21 @@ static void disconnect(struct sqlite_db *s)
         s->db = NULL;
 }
 
+/* Somebody else writes: wait on (1), or give up? tries counts from 0 for each wait. */
+static int on_busy(void *ctx, int tries)
+{
+        struct sqlite_db *s = ctx;
+        const struct timespec t = { 0, (tries < 10 ? 2 : 25) * 1000000L };
+        const uint64_t now = talk_clock();
+
+        if (!tries)
+                s->busy_since = now;
+        if (now - s->busy_since >= (interrupted() ? LAST_MS : s->base.patience_ms))
+                return 0;
+        nanosleep(&t, NULL);
+        return 1;
+}
+
 static int db_connect(struct ledger_db *base, struct diag *d)
 {
         struct sqlite_db *s = (struct sqlite_db *)base;
@@ -158,7 +178,7 @@ static int db_connect(struct ledger_db *base, struct diag *d)
         disconnect(s);
         rc = sqlite3_open_v2(base->name, &s->db, flags, NULL) == SQLITE_OK ? 0 : db_fail(s, d);
         if (rc == 0) {
-                sqlite3_busy_timeout(s->db, BUSY_MS);
+                sqlite3_busy_handler(s->db, on_busy, s);
                 if (!s->read_only)
                         rc = db_exec(base, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL", d);
         }
@@ -209,6 +229,7 @@ int ledger_sqlite_open(const char *path, const struct ledger_config *cfg, struct
                 return diag_set(d, E_NOMEM, "no memory for the ledger");
         }
         s->base.ops = &sqlite_ops;
+        s->base.patience_ms = BUSY_MS;
         s->create = cfg->create;
         s->read_only = cfg->read_only;
         if ((rc = db_connect(&s->base, d)) < 0)

@@ -20,6 +20,8 @@
 #define SETTLE_MS 2000u /* a new port gets its permissions within this */
 #define TICK_MS   200
 
+#define PATIENCE_MS 5000u /* with the ledger; then it is said, and tried again */
+
 struct slot {
         struct line_station *st;
         size_t index;
@@ -97,6 +99,19 @@ static struct link *await_removal(struct slot *s, struct link *link)
         return link;
 }
 
+/* Of a board that is not there any more. link: of the next one, taken; NULL: the line ends. */
+static struct link *hold_result(struct slot *s, struct link *link)
+{
+        const uint64_t until = talk_clock() + HOLD_MS;
+
+        while (!line_ends(s->st) && talk_clock() < until)
+                nap(LOOK_MS);
+        if (!line_ends(s->st))
+                return link;
+        link_close(link);
+        return NULL;
+}
+
 /* A slot that does one board only, or a line that has made what it should. */
 static void count_result(struct slot *s)
 {
@@ -124,7 +139,7 @@ static bool work_port(struct slot *s, struct link *link)
                         link_close(left);
                         return false;
                 }
-                link = await_removal(s, left);
+                link = rc > 0 ? hold_result(s, left) : await_removal(s, left);
         }
         return true;
 }
@@ -259,6 +274,8 @@ int line_run(const struct line_config *cfg, struct diag *d)
                 return diag_set(d, E_NOMEM, "out of memory");
         h->st.cfg = cfg;
         pthread_mutex_init(&h->st.scanner, NULL);
+        pthread_mutex_init(&h->st.desk, NULL);
+        ledger_patience(cfg->ledger, PATIENCE_MS);
         while (rc == 0 && h->count < cfg->view->slot_count)
                 rc = start_slot(h, d);
         if (rc == 0 && cfg->usb)
@@ -271,6 +288,7 @@ int line_run(const struct line_config *cfg, struct diag *d)
         udev_monitor_unref(h->monitor);
         udev_unref(h->udev);
         pthread_mutex_destroy(&h->st.scanner);
+        pthread_mutex_destroy(&h->st.desk);
         free(h);
         return rc;
 }

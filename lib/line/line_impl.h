@@ -19,7 +19,9 @@
 struct line_station {
         const struct line_config *cfg;
         atomic_bool stop;        /* no new board */
-        atomic_uint ledger_down; /* slots that wait for the ledger */
+        atomic_uint ledger_down; /* waits for the ledger since it last answered */
+        atomic_uint files_down;  /* the same for the disk that has keys and credentials */
+        pthread_mutex_t desk;    /* where a MAC is looked for in the other slots */
         pthread_mutex_t scanner; /* one unit at a time has its label printed and scanned */
 };
 
@@ -48,6 +50,7 @@ struct line_unit {
         enum line_phase phase;
         bool claimed; /* the ledger knows of this attempt */
         bool passed_before;
+        bool exchanged;              /* another board has come in its place before it was ready */
         uint64_t total, done, piece; /* progress, bytes */
         const char *failure;         /* class */
         struct diag why;
@@ -55,8 +58,8 @@ struct line_unit {
 
 /*
  * The whole way of the board behind link (taken). The view has the result when it returns. *link
- * gets the link back, to wait for the board's removal; NULL if it is gone. Returns 0, or a station
- * error that stops the line.
+ * gets the link back, to wait for the board's removal; NULL if it is gone. Returns 0; 1: another
+ * board is there already, that nobody has looked at; or a station error that stops the line.
  */
 int line_unit_run(struct line_station *st, size_t slot, struct link *link, struct link **left);
 
@@ -141,11 +144,17 @@ struct link *line_swap_listen(struct line_station *st, size_t slot, struct link 
 struct link *line_swap_jig(struct line_station *st, size_t slot, struct link *link);
 struct link *line_swap_first(struct line_station *st, size_t slot, struct link *link);
 
-/* Something for the ledger, waited for. 0 or -1 with u->failure and u->why. */
-int line_unit_remark(struct line_unit *u, const char *kind, const char *note);
+/* "24:0a:…" of the chip; -E_REFUSED: it does not tell. */
+int line_loader_mac(struct loader *l, char text[LEDGER_MAC_LEN], struct diag *d);
 
-/* Is this the ledger's own trouble: to be tried again? */
-bool line_is_station_trouble(int rc);
+/* Something for the ledger, waited for. An error of ledger_remark; d may be NULL. */
+int line_unit_remark(struct line_unit *u, const char *kind, const char *note, struct diag *d);
+
+/*
+ * A key or credential of the unit could not be written or read, or could. True: the trouble is the
+ * station's, was told, and some time has passed: to be tried again.
+ */
+bool line_unit_wait_files(struct line_unit *u, int rc, const struct diag *d);
 
 /* line_label.c: after PASS; a failure is a warning. Not where labels are scanned. */
 void line_unit_label(struct line_unit *u);

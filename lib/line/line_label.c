@@ -69,7 +69,7 @@ void line_unit_label(struct line_unit *u)
         label_unit_clear(&x);
         if (rc == 0) {
                 /* the count of labels; the unit has passed whatever the ledger says to it */
-                ledger_remark(cfg->ledger, u->row, "label", NULL, NULL);
+                line_unit_remark(u, "label", NULL, NULL);
                 return;
         }
         snprintf(note, sizeof note, "no label: %.140s", diag_text(&d));
@@ -119,7 +119,7 @@ static int scan(struct line_unit *u, const struct label_data *x, struct diag *d)
                 rc = label_scan_check(cfg->kit->label, x, text, d);
         wipe(text, sizeof text);
         if (rc == -E_VERIFY)
-                line_unit_remark(u, "scan", "not its label");
+                line_unit_remark(u, "scan", "not its label", NULL);
         return rc;
 }
 
@@ -145,15 +145,17 @@ int line_unit_label_scan(struct line_unit *u)
                 return -1;
         ask(u, "its label is printed");
         if ((rc = data_of(u, &x, &d)) == 0 && (rc = print(cfg->kit, &x.data, &d)) == 0 &&
-            (rc = line_unit_remark(u, "label", NULL)) == 0) {
+            (rc = line_unit_remark(u, "label", NULL, &d)) == 0) {
                 ask(u, "put the label on and scan it");
                 rc = scan(u, &x.data, &d);
         }
         label_unit_clear(&x);
         pthread_mutex_unlock(&u->st->scanner);
         ask(u, "");
+        if (rc == 0 && (rc = line_unit_remark(u, "scan", "as printed", &d)) < 0)
+                return line_unit_fail(u, "ledger", -rc, "%s", diag_text(&d));
         if (rc == 0)
-                return line_unit_remark(u, "scan", "as printed");
+                return 0;
         return line_unit_fail(u, "label", d.code ? d.code : -rc,
                               "%.180s; plug it in again for another label", diag_text(&d));
 }

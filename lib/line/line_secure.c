@@ -113,10 +113,13 @@ int line_secure_keys(struct line_unit *u, struct loader *l)
 
         if (efuse_dev_open(l, &dev, &d) < 0)
                 return fail(u, &d);
-        rc = secure_plan_keys(profile_of(u), dev, &u->keys, &d);
+        do {
+                d = (struct diag){ 0 };
+                rc = secure_plan_keys(profile_of(u), dev, &u->keys, &d);
+                if (rc == 0)
+                        rc = nvs_load_or_make(u, &d);
+        } while (line_unit_wait_files(u, rc, &d));
         efuse_dev_close(dev);
-        if (rc == 0)
-                rc = nvs_load_or_make(u, &d);
         return rc < 0 ? fail(u, &d) : 0;
 }
 

@@ -38,11 +38,10 @@ static struct loader *look(const struct swap *w, struct link *link, unsigned tri
         return loader_open(&cfg, &l, NULL) == 0 ? l : NULL;
 }
 
-/* "24:0a:…" of the chip; -E_REFUSED: it does not tell. */
-static int mac_of(struct loader *l, char text[LEDGER_MAC_LEN])
+int line_loader_mac(struct loader *l, char text[LEDGER_MAC_LEN], struct diag *d)
 {
         uint8_t m[6];
-        const int rc = loader_read_mac(l, m, NULL);
+        const int rc = loader_read_mac(l, m, d);
 
         if (rc == 0)
                 snprintf(text, LEDGER_MAC_LEN, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2],
@@ -54,7 +53,7 @@ static bool is_same(const struct swap *w, struct loader *l)
 {
         char text[LEDGER_MAC_LEN];
 
-        return w->mac[0] && mac_of(l, text) == 0 && !strcmp(text, w->mac);
+        return w->mac[0] && line_loader_mac(l, text, NULL) == 0 && !strcmp(text, w->mac);
 }
 
 /* It runs again, and its port is ours. NULL: the link is gone. */
@@ -164,7 +163,7 @@ static bool hold(const struct swap *w, struct loader *l)
                 nap_until(w, talk_clock() + POLL_MS);
                 if (line_ends(w->st))
                         return false;
-                rc = mac_of(l, mac);
+                rc = line_loader_mac(l, mac, NULL);
                 if (rc == 0 && w->mac[0] && strcmp(mac, w->mac) != 0)
                         return true;
                 if (rc < 0)

@@ -12,8 +12,8 @@
 #include "host/pool.h"
 #include "host/sha256.h"
 
-#define LEDGER_RETRY_MS 500
-#define ATTEMPTS        4u /* both reset sequences, each also with a long wait for slow boards */
+#define RETRY_MS 500 /* what the station lacks */
+#define ATTEMPTS 4u  /* both reset sequences, each also with a long wait for slow boards */
 
 /* ---- what is told ---- */
 
@@ -90,33 +90,60 @@ static void on_progress(void *ctx, const char *what, uint64_t done, uint64_t tot
         }
 }
 
-/* ---- the ledger: without it nothing is handed out ---- */
+/* ---- what the station lacks is no fault of the unit: it waits ---- */
 
-bool line_is_station_trouble(int rc)
+static bool is_station_trouble(int rc)
 {
         return rc < 0 && err_status(rc) == STATUS_STATION && rc != -E_CANCELLED;
+}
+
+/* The first slot that waits tells its reason for all, until there is none to be read. */
+static void tell_trouble(struct line_unit *u, atomic_uint *down, const char *what,
+                         const struct diag *d)
+{
+        const struct timespec t = { 0, RETRY_MS * 1000000L };
+        struct line_view *v = u->st->cfg->view;
+        const bool first = atomic_fetch_add(down, 1) == 0;
+        char text[DIAG_TEXT_MAX + 48];
+        bool told;
+
+        line_view_take(v, u->slot);
+        told = v->notice[0];
+        pthread_mutex_unlock(&v->lock);
+        snprintf(text, sizeof text, "%s: %.200s", what, diag_text(d));
+        if (first || !told)
+                line_view_notice(v, text);
+        nanosleep(&t, NULL);
+}
+
+static void trouble_is_over(struct line_unit *u, atomic_uint *down)
+{
+        if (atomic_exchange(down, 0))
+                line_view_notice(u->st->cfg->view, NULL);
 }
 
 /* To be tried again after a while? give_up: the first request to stop ends it too. */
 static bool wait_for_ledger(struct line_unit *u, int rc, const struct diag *d, bool give_up)
 {
-        const struct timespec t = { 0, LEDGER_RETRY_MS * 1000000L };
-        char text[DIAG_TEXT_MAX + 32];
-
-        if (!line_is_station_trouble(rc) || interrupted() ||
-            (give_up && (interrupt_asked() || atomic_load(&u->st->stop))))
+        if (!is_station_trouble(rc) || interrupted() || (give_up && line_ends(u->st)))
                 return false;
-        atomic_fetch_add(&u->st->ledger_down, 1);
-        snprintf(text, sizeof text, "no identities are handed out: ledger: %.200s", diag_text(d));
-        line_view_notice(u->st->cfg->view, text);
-        nanosleep(&t, NULL);
+        tell_trouble(u, &u->st->ledger_down, "no identities are handed out: ledger", d);
         return true;
 }
 
 static void ledger_is_back(struct line_unit *u)
 {
-        if (atomic_exchange(&u->st->ledger_down, 0))
-                line_view_notice(u->st->cfg->view, NULL);
+        trouble_is_over(u, &u->st->ledger_down);
+}
+
+bool line_unit_wait_files(struct line_unit *u, int rc, const struct diag *d)
+{
+        if (rc == 0)
+                trouble_is_over(u, &u->st->files_down);
+        if (!is_station_trouble(rc) || line_ends(u->st))
+                return false;
+        tell_trouble(u, &u->st->files_down, "no unit can be made, the boards wait", d);
+        return true;
 }
 
 /* A unit whose serial number is its MAC brings its identity with it. */
@@ -155,15 +182,67 @@ static const char *or_null(const char *text)
         return *text ? text : NULL;
 }
 
+/*
+ * Has the identity come to the board that it was claimed for? Boards are exchanged while one is
+ * worked on, and behind a lost link anybody may answer.
+ */
+static int check_same(struct line_unit *u)
+{
+        char other[LEDGER_MAC_LEN];
+
+        if (!strcmp(u->mac, u->row->mac))
+                return 0;
+        u->exchanged = true;
+        memcpy(other, u->mac, sizeof other);
+        memcpy(u->mac, u->row->mac, sizeof u->mac);
+        return line_unit_fail(u, "link", E_LINK,
+                              "it was taken out before it was ready, and %s is in its place; plug "
+                              "it in again",
+                              other);
+}
+
+/* The slot that works on a board of the same MAC; NULL: none. */
+static const char *other_slot(struct line_unit *u)
+{
+        struct line_view *v = u->st->cfg->view;
+        const char *name = NULL;
+
+        line_view_take(v, u->slot);
+        for (size_t i = 0; i < v->slot_count && !name; i++)
+                if (i != u->slot && !line_phase_is_result(v->slots[i].phase) &&
+                    !strcmp(v->slots[i].mac, u->mac))
+                        name = v->slots[i].name;
+        pthread_mutex_unlock(&v->lock);
+        return name;
+}
+
+/* One board at two ports, or two boards with one MAC: only one of them can be the unit. */
+static int take_alone(struct line_unit *u)
+{
+        const char *other;
+
+        pthread_mutex_lock(&u->st->desk);
+        if (!(other = other_slot(u)))
+                line_unit_phase(u, LINE_CLAIM);
+        pthread_mutex_unlock(&u->st->desk);
+        if (!other)
+                return 0;
+        return line_unit_fail(u, "ledger", E_EXISTS,
+                              "slot %s works on MAC %s: the same board at another port, or two "
+                              "boards with one MAC; when that one is done, plug this one in again",
+                              other, u->mac);
+}
+
 int line_unit_claim(struct line_unit *u)
 {
         const struct line_config *cfg = u->st->cfg;
         struct diag d;
         int rc;
 
-        if (u->claimed) /* the second try of the same board */
-                return 0;
-        line_unit_phase(u, LINE_CLAIM);
+        if (u->claimed)
+                return check_same(u);
+        if (take_alone(u) < 0)
+                return -1;
         u->claim.batch = cfg->batch;
         u->claim.mac = u->mac;
         u->claim.slot = cfg->view->slots[u->slot].name;
@@ -218,12 +297,15 @@ static int claim(struct line_unit *u)
 
 int line_unit_step(struct line_unit *u, enum ledger_state state)
 {
+        /* a second try does again what the first has come to */
+        const enum ledger_state before = u->row->state;
+        const enum ledger_state to = before > state && before <= LEDGER_VERIFIED ? before : state;
         struct diag d;
         int rc;
 
         do {
                 d = (struct diag){ 0 };
-                rc = ledger_step(u->st->cfg->ledger, u->row, state, &d);
+                rc = ledger_step(u->st->cfg->ledger, u->row, to, &d);
         } while (wait_for_ledger(u, rc, &d, false));
         if (rc < 0)
                 return line_unit_fail(u, "ledger", -rc, "%s", diag_text(&d));
@@ -231,19 +313,19 @@ int line_unit_step(struct line_unit *u, enum ledger_state state)
         return 0;
 }
 
-int line_unit_remark(struct line_unit *u, const char *kind, const char *note)
+int line_unit_remark(struct line_unit *u, const char *kind, const char *note, struct diag *d)
 {
         struct ledger_unit row;
-        struct diag d;
+        struct diag why;
         int rc;
 
         do {
-                d = (struct diag){ 0 };
+                why = (struct diag){ 0 };
                 row = *u->row; /* which may have more than the ledger */
-                rc = ledger_remark(u->st->cfg->ledger, &row, kind, note, &d);
-        } while (wait_for_ledger(u, rc, &d, false));
+                rc = ledger_remark(u->st->cfg->ledger, &row, kind, note, &why);
+        } while (wait_for_ledger(u, rc, &why, false));
         if (rc < 0)
-                return line_unit_fail(u, "ledger", -rc, "%s", diag_text(&d));
+                return diag_set(d, -rc, "%s", diag_text(&why));
         ledger_is_back(u);
         return 0;
 }
@@ -356,17 +438,21 @@ static void *make_main(void *arg)
                                          u->row->number > 0 ? (uint64_t)u->row->number : 0 };
         const uint64_t began = talk_clock();
 
+        line_made_free(&u->made);
+        u->made_why = (struct diag){ 0 };
         u->made_rc = line_maker_make(u->st->cfg->kit->maker, &id, &u->made, &u->made_why);
         u->made_ms = talk_clock() - began;
         return NULL;
 }
 
-/* What was made goes to the ledger. */
-static int take_made(struct line_unit *u)
+/* What was made goes to the ledger; patient: what the disk did not take is made when it does. */
+static int take_made(struct line_unit *u, bool patient)
 {
         const struct line_job *j = u->st->cfg->job;
         const struct diag *d = &u->made_why;
 
+        while (patient && line_unit_wait_files(u, u->made_rc, d))
+                make_main(u);
         if (u->made_rc < 0)
                 return line_unit_fail(u, "factory", d->code ? d->code : -u->made_rc, "%s",
                                       diag_text(d));
@@ -404,26 +490,24 @@ static int make(struct line_unit *u, struct loader *l)
                 return -1;
         if (!k->maker || u->made.image.len)
                 return made(u);
-        line_made_free(&u->made);
-        u->made_why = (struct diag){ 0 };
         if (!k->secure && !u->flash_done) {
                 u->making = pthread_create(&u->maker, NULL, make_main, u) == 0;
                 return u->making ? 0
                                  : line_unit_fail(u, "factory", E_NOMEM, "no thread to make it");
         }
         make_main(u);
-        return take_made(u) < 0 ? -1 : made(u);
+        return take_made(u, true) < 0 ? -1 : made(u);
 }
 
 /* The end of making, if it still runs. */
-static int await_made(struct line_unit *u)
+static int await_made(struct line_unit *u, bool patient)
 {
         if (!u->making)
                 return 0;
         pthread_join(u->maker, NULL);
         u->making = false;
         u->spent[LINE_MAKE] += u->made_ms;
-        return take_made(u) < 0 ? -1 : made(u);
+        return take_made(u, patient) < 0 ? -1 : made(u);
 }
 
 static int write_factory(struct line_unit *u, struct loader *l, struct diag *d)
@@ -450,7 +534,7 @@ static int write_plain(struct line_unit *u, struct loader *l, struct flash_stats
                        struct diag *d)
 {
         const int rc = flash_plan_run(u->st->cfg->kit->plan, l, st, d);
-        const int other = await_made(u); /* whatever became of the wire */
+        const int other = await_made(u, rc == 0); /* whatever became of the wire */
 
         if (rc < 0 || other < 0)
                 return rc < 0 ? rc : other;
@@ -472,7 +556,7 @@ static int write_all(struct line_unit *u, struct loader *l)
                         u->total += k->parts[i].data.len;
         if ((rc = loader_fast(l, &d)) == 0)
                 rc = k->secure ? line_secure_write(u, l, &st, &d) : write_plain(u, l, &st, &d);
-        if (await_made(u) < 0) /* the wire was lost before */
+        if (await_made(u, false) < 0) /* the wire was lost before */
                 rc = -1;
         if (rc < 0)
                 return line_unit_fail_or(u, "verify", &d);
@@ -530,10 +614,15 @@ static int work_closing(struct line_unit *u)
 {
         const bool closes = secure_plan_closes(u->st->cfg->kit->secure);
         struct loader *l = NULL;
+        struct diag d = { 0 };
         int rc;
 
         line_unit_phase(u, LINE_SECURE);
         rc = open_loader(u, &l);
+        if (rc == 0 && line_loader_mac(l, u->mac, &d) < 0)
+                rc = line_unit_fail_or(u, "security", &d);
+        if (rc == 0)
+                rc = check_same(u);
         if (rc == 0)
                 rc = line_secure_close(u, l);
         if (rc == 0)
@@ -595,30 +684,41 @@ static unsigned lower_rate(unsigned baud)
         return baud;
 }
 
-/* Once more, slower, if the wire was to blame. */
+static bool failed_as(const struct line_unit *u, const char *failure)
+{
+        return u->failure && !strcmp(u->failure, failure);
+}
+
+/* Once more, slower, if the wire was to blame. Where nobody answers any more, the first explains.
+ */
 static int work(struct line_unit *u)
 {
         int rc = once(u);
+        const struct diag first = u->why;
+        const char *failure = u->failure;
 
-        if (rc == 0 || !u->failure || strcmp(u->failure, "link") != 0 || interrupted())
+        if (rc == 0 || !failed_as(u, "link") || u->exchanged || interrupted())
                 return rc;
         u->failure = NULL;
         u->why = (struct diag){ 0 };
         u->baud = lower_rate(u->baud);
-        return once(u);
+        rc = once(u);
+        if (rc < 0 && u->phase == LINE_CONNECT && !u->exchanged &&
+            (failed_as(u, "link") || failed_as(u, "no-sync"))) {
+                u->failure = failure;
+                u->why = first;
+        }
+        return rc;
 }
 
 void line_unit_warn(struct line_unit *u, const char *text)
 {
         struct line_slot_view *s = line_view_take(u->st->cfg->view, u->slot);
-        struct ledger_unit row; /* what u->row has more than the ledger stays */
 
         snprintf(s->warning, sizeof s->warning, "%s", text);
         line_view_done(u->st->cfg->view, u->slot, LINE_NEWS_SLOT);
-        if (u->row) {
-                row = *u->row;
-                ledger_remark(u->st->cfg->ledger, &row, "note", text, NULL);
-        }
+        if (u->row)
+                line_unit_remark(u, "note", text, NULL);
 }
 
 static void record(struct line_unit *u, int rc)
@@ -680,6 +780,7 @@ static void show_start(struct line_unit *u)
 int line_unit_run(struct line_station *st, size_t slot, struct link *link, struct link **left)
 {
         struct line_unit *u = calloc(1, sizeof *u);
+        bool exchanged;
         int rc;
 
         *left = NULL;
@@ -700,8 +801,9 @@ int line_unit_run(struct line_station *st, size_t slot, struct link *link, struc
                 line_unit_label(u);
         show_result(u);
         *left = u->link;
+        exchanged = u->exchanged;
         line_made_free(&u->made);
         wipe(u, sizeof *u);
         free(u);
-        return 0;
+        return exchanged;
 }
