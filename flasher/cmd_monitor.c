@@ -193,6 +193,7 @@ static int loop(struct monitor *m)
         return rc;
 }
 
+/* What the board has said before is no part of what is shown. */
 static void reset_board(struct link *l)
 {
         const struct timespec t = { 0, 100000000 };
@@ -200,6 +201,7 @@ static void reset_board(struct link *l)
         if (no_reset || !link_has_lines(l) || link_lines(l, false, true) < 0)
                 return;
         nanosleep(&t, NULL);
+        link_flush_input(l);
         link_lines(l, false, false);
 }
 

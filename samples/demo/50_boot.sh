@@ -2,6 +2,7 @@
 # The first start, and a network.
 step "The board boots what lies on its flash: bootloader, table, otadata, app"
 echo "$ flasher -p $port monitor >uart.txt &"
+: >uart.txt
 flasher -p "$port" monitor >uart.txt 2>monitor.txt &
 monitor=$!
 wait_for heard '^FCTRY-SELFTEST'

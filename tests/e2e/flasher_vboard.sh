@@ -339,6 +339,7 @@ expect "run" 0
 f monitor --seconds 1 --log "$T/log" --timestamps
 expect "monitor" 0 '^[0-9:.]{12} ESP-ROM:esp32c3'
 if grep -q 'ESP-ROM' "$T/log"; then pass "monitor --log"; else fail "monitor --log"; fi
+if head -n 1 "$T/log" | grep -q 'ESP-ROM'; then pass "what the board said before its reset is left out"; else fail "what the board said before its reset is left out" "$(head -n 3 "$T/log")"; fi
 run sh -c "timeout 20 flasher -p '$P' chip-id >/dev/full"
 expect "lost output is a failure" 5
 finish

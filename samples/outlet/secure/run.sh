@@ -101,6 +101,7 @@ show flasher -p "$port" get-security-info
 refused flasher -p "$port" --chip esp32c3 read-flash 0x340000 0x1000 dump.bin
 
 step "It boots: the ROM decrypts and verifies the bootloader, the bootloader the app, the app reads its factory data"
+: >uart.txt
 flasher -p "$port" monitor >uart.txt 2>monitor.txt &
 monitor=$!
 wait_for heard '^FCTRY-SELFTEST'
