@@ -306,6 +306,36 @@ static void test_nobody(void **state)
         wpa_stop();
 }
 
+/* No interface is named: there has to be one with a radio, and one only. */
+static void test_which_interface(void **state)
+{
+        struct softap_config cfg = base;
+        struct softap *s = NULL;
+        struct diag d = { 0 };
+
+        (void)state;
+        if (!alone || mount("tmpfs", "/sys", "tmpfs", 0, NULL) < 0)
+                skip();
+        cfg.interface = NULL;
+        assert_int_equal(softap_join(&cfg, &s, &d), -E_NOTFOUND);
+        assert_string_equal(diag_text(&d), "this computer has no wireless interface");
+        assert_int_equal(mkdir("/sys/class", 0755), 0);
+        assert_int_equal(mkdir("/sys/class/net", 0755), 0);
+        assert_int_equal(mkdir("/sys/class/net/eth0", 0755), 0);
+        assert_int_equal(mkdir("/sys/class/net/lo", 0755), 0);
+        assert_int_equal(mkdir("/sys/class/net/lo/phy80211", 0755), 0);
+        wpa_start(JOINS, false);
+        assert_int_equal(softap_join(&cfg, &s, &d), 0);
+        assert_string_equal(softap_interface(s), "lo");
+        assert_int_equal(softap_leave(s, &d), 0);
+        wpa_stop();
+        assert_int_equal(mkdir("/sys/class/net/wlan7", 0755), 0);
+        assert_int_equal(mkdir("/sys/class/net/wlan7/phy80211", 0755), 0);
+        memset(&d, 0, sizeof d);
+        assert_int_equal(softap_join(&cfg, &s, &d), -E_USAGE);
+        assert_string_equal(diag_text(&d), "which of 2 wireless interfaces? give --interface");
+}
+
 static void test_limits(void **state)
 {
         static const struct {
@@ -481,6 +511,7 @@ int main(void)
                 cmocka_unit_test(test_wpa_failures),
                 cmocka_unit_test(test_wpa_rejoin),
                 cmocka_unit_test(test_nobody),
+                cmocka_unit_test(test_which_interface),
                 cmocka_unit_test(test_limits),
                 cmocka_unit_test(test_nm),
         };
