@@ -35,8 +35,6 @@ device() { # ARGUMENTS of provdev
         exit 1
 }
 
-# with what btvirt asks the kernel to encrypt with: a controller that waits for modules answers too late
-modprobe -a hci_vhci algif_hash algif_skcipher ecb cmac
 controllers 3 -L
 # nobody of that name: meanwhile, with the third
 timeout 60 provcli ble --adapter hci2 --service NOBODY --ssid a --open >"$T/nobody" 2>&1 &

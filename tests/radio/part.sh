@@ -60,7 +60,7 @@ air() { until_ok 90 test -e "$AIR/up"; }
 station() { # INTERFACE
         station=$1
         mkdir -p /run/wpa_supplicant
-        printf 'ctrl_interface=/run/wpa_supplicant\nfreq_list=2412 2437\n' >"$T/sta.conf"
+        printf 'ctrl_interface=/run/wpa_supplicant\np2p_disabled=1\nfreq_list=2412 2437\n' >"$T/sta.conf"
         wpa_supplicant -t -B -i "$1" -D nl80211 -c "$T/sta.conf" -f "$T/sta.log" >/dev/null
         dhcp_script
         dhcp_client "$1" &
@@ -74,11 +74,11 @@ esac
 SCRIPT
         chmod 755 "$T/dhcp-script"
 }
-# INTERFACE: asks for an address at each new link. By the state and the number of links, never by what was
-# the news a while ago: a client that lags behind takes the address of the present link away.
+# INTERFACE: asks for an address at each new link, whenever there is news of it. By the state and the number of links, never
+# by what was the news: a client that lags behind takes the address of the present link away.
 dhcp_client() {
         local net=/sys/class/net/$1 links='' now state client=''
-        while :; do
+        ip monitor link dev "$1" | while :; do
                 read -r now <"$net/carrier_changes"
                 read -r state <"$net/operstate"
                 if [ "$now" != "$links" ] && [ -n "$links" ]; then
@@ -91,7 +91,7 @@ dhcp_client() {
                         busybox udhcpc -f -i "$1" -n -q -t 30 -T 1 -s "$T/dhcp-script" >>"$T/$1.client" 2>&1 &
                         client=$!
                 fi
-                pause
+                read -r -t 2 _ || [ $? -gt 128 ] || break
         done
 }
 

@@ -15,7 +15,7 @@ export BOARD_WIFI=wpa:wlan2,wlan0
 
 # --- SoftAP: this computer is in HomeNet, joins the outlet's network, and is back in HomeNet afterwards ---
 
-printf 'ctrl_interface=/run/wpa_supplicant\nfreq_list=2412 2437\nnetwork={\n ssid="HomeNet"\n psk="homepass99"\n}\n' >"$T/lab.conf"
+printf 'ctrl_interface=/run/wpa_supplicant\np2p_disabled=1\nfreq_list=2412 2437\nnetwork={\n ssid="HomeNet"\n psk="homepass99"\n}\n' >"$T/lab.conf"
 lab() {
         ip link set lo up
         wpa_supplicant -t -B -i wlan1 -D nl80211 -c "$T/lab.conf" -f "$T/lab.log" >/dev/null
