@@ -4,7 +4,7 @@
  *
  * Sources: chapters "eFuse Controller" of the technical reference manuals (register offsets,
  * fields, protection bits, key purposes), checked row by row against the tables that espefuse 4.8.1
- * works with (tests/unit/efuse_test.c).
+ * and 5.2.0 works with (tests/unit/efuse_test.c).
  */
 #ifndef FMT_EFUSE_H
 #define FMT_EFUSE_H

@@ -18,6 +18,9 @@ static const struct efuse_field fields[] = {
         { "DIS_DOWNLOAD_MANUAL_ENCRYPT", 0, 52, 1, EFUSE_BOOL, 2, NO },
         { "USB_EXCHG_PINS", 0, 57, 1, EFUSE_BOOL, 30, NO },
         { "VDD_SPI_AS_GPIO", 0, 58, 1, EFUSE_BOOL, 30, NO },
+        { "ECDSA_CURVE_MODE", 0, 59, 2, EFUSE_UINT, 17, NO },     /* from revision 1.2 */
+        { "ECC_FORCE_CONST_TIME", 0, 61, 1, EFUSE_BOOL, 17, NO }, /* from revision 1.2 */
+        { "XTS_DPA_PSEUDO_LEVEL", 0, 62, 2, EFUSE_UINT, 14, NO }, /* from revision 1.2 */
         { "WDT_DELAY_SEL", 0, 80, 2, EFUSE_UINT, 3, NO },
         { "SPI_BOOT_CRYPT_CNT", 0, 82, 3, EFUSE_COUNT, 4, NO },
         { "SECURE_BOOT_KEY_REVOKE0", 0, 85, 1, EFUSE_BOOL, 5, NO },
@@ -30,10 +33,11 @@ static const struct efuse_field fields[] = {
         { "KEY_PURPOSE_4|KEY4_PURPOSE", 0, 104, 4, EFUSE_UINT, 12, NO },
         { "KEY_PURPOSE_5|KEY5_PURPOSE", 0, 108, 4, EFUSE_UINT, 13, NO },
         { "SEC_DPA_LEVEL", 0, 112, 2, EFUSE_UINT, 14, NO },
-        { "ECDSA_FORCE_USE_HARDWARE_K", 0, 114, 1, EFUSE_BOOL, 17, NO },
+        { "ECDSA_FORCE_USE_HARDWARE_K", 0, 114, 1, EFUSE_BOOL, 17, NO }, /* before 1.2 */
         { "CRYPT_DPA_ENABLE", 0, 115, 1, EFUSE_BOOL, 14, NO },
         { "SECURE_BOOT_EN", 0, 116, 1, EFUSE_BOOL, 15, NO },
         { "SECURE_BOOT_AGGRESSIVE_REVOKE", 0, 117, 1, EFUSE_BOOL, 16, NO },
+        { "POWERGLITCH_EN1", 0, 118, 5, EFUSE_UINT, 2, NO }, /* from revision 1.2 */
         { "FLASH_TPUW", 0, 124, 4, EFUSE_UINT, 18, NO },
         { "DIS_DOWNLOAD_MODE", 0, 128, 1, EFUSE_BOOL, 18, NO },
         { "DIS_DIRECT_BOOT", 0, 129, 1, EFUSE_BOOL, 18, NO },

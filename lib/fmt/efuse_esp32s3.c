@@ -5,6 +5,7 @@
 
 static const struct efuse_field fields[] = {
         { "WAFER_VERSION_MINOR", 0, 0, 4, EFUSE_CALC, NO, NO },
+        { "PSRAM_CAPACITY", 0, 0, 3, EFUSE_CALC, NO, NO },
         { "WR_DIS", 0, 0, 32, EFUSE_UINT, NO, NO },
         { "RD_DIS", 0, 32, 7, EFUSE_UINT, 0, NO },
         { "DIS_ICACHE", 0, 40, 1, EFUSE_BOOL, 2, NO },
@@ -84,6 +85,7 @@ static const struct efuse_field fields[] = {
         { "V_RTC_DBIAS20", 1, 155, 8, EFUSE_UINT, 20, NO },
         { "V_DIG_DBIAS20", 1, 163, 8, EFUSE_UINT, 20, NO },
         { "DIG_DBIAS_HVT", 1, 171, 5, EFUSE_UINT, 20, NO },
+        { "PSRAM_CAP_3", 1, 179, 1, EFUSE_BOOL, 20, NO },
         { "WAFER_VERSION_MINOR_HI", 1, 183, 1, EFUSE_BOOL, 20, NO },
         { "WAFER_VERSION_MAJOR", 1, 184, 2, EFUSE_UINT, 20, NO },
         { "ADC2_CAL_VOL_ATTEN3", 1, 186, 6, EFUSE_UINT, 20, NO },

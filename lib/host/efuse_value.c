@@ -188,6 +188,9 @@ static void show_calc(const struct efuse_view *v, const struct efuse_field *f, s
         else if (is_named(f, "WAFER_VERSION_MINOR"))
                 value = efuse_value(c, v->image, "WAFER_VERSION_MINOR_HI") << 3 |
                         efuse_value(c, v->image, "WAFER_VERSION_MINOR_LO");
+        else if (is_named(f, "PSRAM_CAPACITY"))
+                value = efuse_value(c, v->image, "PSRAM_CAP_3") << 2 |
+                        efuse_value(c, v->image, "PSRAM_CAP");
         else /* WAFER_VERSION_MAJOR of the ESP32: one of its bits is no eFuse */
                 value = efuse_value(c, v->image, "CHIP_VER_REV1") ? v->revision / 100 : 0;
         if (is_named(f, "WAFER_VERSION_MAJOR") && !efuse_value(c, v->image, "CHIP_VER_REV2"))
