@@ -14,7 +14,14 @@
 static int64_t version;
 static struct opt_list keys, public_keys, signatures;
 static const char *output, *digest;
-static bool append, replace, no_padding, force;
+static const char *hsm_config;
+static bool append, replace, no_padding, force, hsm;
+
+/* clang-format off */
+#define HSM_OPTIONS \
+        { 0, "hsm", OPT_FLAG, &hsm, NULL, "the key is in a token that --hsm-config tells of" }, \
+        { 0, "hsm-config", OPT_STR, &hsm_config, "FILE", "espsecure's: pkcs11_lib, slot, label, credentials" }
+/* clang-format on */
 
 /* espsecure's habit of several words behind one option is args.c's business */
 const struct opt sign_options[] = {
@@ -32,6 +39,7 @@ const struct opt sign_options[] = {
         { 0, "skip-padding", OPT_FLAG, &no_padding, NULL,
           "no 0xFF up to a whole sector before the signature" },
         { 0, "force", OPT_FLAG, &force, NULL, "sign for a chip that cannot verify such a key" },
+        HSM_OPTIONS,
         KEY_OPTIONS,
         { 0 },
 };
@@ -42,6 +50,7 @@ const struct opt verify_signature_options[] = {
         { 'd', "digest", OPT_STR, &digest, "FILE|HEX",
           "who has to have signed: the digest of the key, as in eFuses" },
         { 0, "skip-padding", OPT_FLAG, &no_padding, NULL, NULL }, /* it is seen without */
+        HSM_OPTIONS,
         KEY_OPTIONS,
         { 0 },
 };
@@ -95,11 +104,26 @@ static int check_chip(const struct job_sign *j, const char *path)
         return 0;
 }
 
+/* 0, or the exit status after what does not go with --hsm. */
+static int check_hsm(void)
+{
+        hsm |= hsm_config != NULL;
+        if (hsm && !hsm_config)
+                return usage_error("--hsm: which token and key? --hsm-config FILE");
+        if (hsm && (keys.count || public_keys.count || signatures.count))
+                return usage_error("--hsm brings its key and signature: leave --key, --public-key "
+                                   "and --signature out");
+        return 0;
+}
+
 static int load_inputs(struct job_sign *j, const char *path)
 {
         const struct opt_list *from = signatures.count ? &public_keys : &keys;
         struct diag d = { 0 };
         int status = 0;
+
+        if (hsm && (status = hsm_key(hsm_config, &j->keys[j->count])) == 0)
+                j->count++;
 
         if (from->count > SECBOOT_BLOCKS)
                 return usage_error("%zu keys, but an image takes %u signatures", from->count,
@@ -175,10 +199,12 @@ int cmd_sign(int argc, char **argv)
         struct job_sign j = { 0 };
         const char *const inputs[] = { argv[0], keys.count ? keys.items[0] : NULL,
                                        keys.count > 1 ? keys.items[1] : NULL,
-                                       keys.count > 2 ? keys.items[2] : NULL };
+                                       keys.count > 2 ? keys.items[2] : NULL, hsm_config };
         int status;
 
         (void)argc;
+        if ((status = check_hsm()) != 0)
+                return status;
         if (!version)
                 version = 2;
         if (version != 1 && version != 2)
@@ -186,10 +212,10 @@ int cmd_sign(int argc, char **argv)
         if (signatures.count != public_keys.count)
                 return usage_error("%zu signatures for %zu public keys: they go in pairs",
                                    signatures.count, public_keys.count);
-        if (!keys.count == !signatures.count)
+        if (!hsm && !keys.count == !signatures.count)
                 return usage_error(keys.count ? "--key and --signature exclude each other"
                                               : "with which key? --key FILE, or --key pkcs11:...");
-        if (version == 1 && (keys.count != 1 || append || replace))
+        if (version == 1 && (keys.count + hsm != 1 || append || replace))
                 return usage_error("an image of version 1 has one signature, made with --key");
         if (append && replace)
                 return usage_error("--append and --replace exclude each other");
@@ -257,6 +283,19 @@ static int judge_v2(const struct judge *j, uint8_t (*trusted)[SECBOOT_KEY_DIGEST
         return fail(j->path, &d);
 }
 
+/* The digest of a key in a file or token, or of --hsm's. 0 or an exit status. */
+static int key_digest(const char *from, uint8_t out[SECBOOT_KEY_DIGEST])
+{
+        struct diag d = { 0 };
+        EVP_PKEY *key = NULL;
+        int status = hsm ? hsm_key(from, &key) : public_key(from, &key);
+
+        if (status == 0 && secboot_digest_of(key, out, &d) < 0)
+                status = fail(from, &d);
+        EVP_PKEY_free(key);
+        return status;
+}
+
 static int verify_v2(const struct blob *file, const char *path)
 {
         uint8_t trusted[8][SECBOOT_KEY_DIGEST];
@@ -268,14 +307,10 @@ static int verify_v2(const struct blob *file, const char *path)
 
         if (keys.count > 7)
                 return usage_error("at most seven keys");
-        for (; n < keys.count && status == 0; n++) {
-                EVP_PKEY *key = NULL;
-
-                if ((status = public_key(keys.items[n], &key)) == 0 &&
-                    secboot_digest_of(key, trusted[n], &d) < 0)
-                        status = fail(keys.items[n], &d);
-                EVP_PKEY_free(key);
-        }
+        for (; n < keys.count && status == 0; n++)
+                status = key_digest(keys.items[n], trusted[n]);
+        if (hsm)
+                status = key_digest(hsm_config, trusted[n++]);
         if (status == 0 && digest)
                 status = wanted_digest(trusted[n++]);
         if (status != 0)
@@ -330,7 +365,9 @@ int cmd_verify_signature(int argc, char **argv)
                 version = 2;
         if (version != 1 && version != 2)
                 return usage_error("--version: 1 or 2");
-        if (!keys.count && !digest)
+        if ((status = check_hsm()) != 0)
+                return status;
+        if (!keys.count && !digest && !hsm)
                 return usage_error("by whom? --key FILE or --digest FILE; what is there shows "
                                    "signature-info");
         if (file_load(argv[0], FILE_LIMIT_IMAGE, &file, &d) < 0)

@@ -1,6 +1,7 @@
 /* Keys of the signing and encrypting commands: files, tokens. */
 #include "sigkeys.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -9,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "host/ca.h"
+#include "host/hsm_config.h"
 #include "host/passphrase.h"
 #include "host/x509_token.h"
 
@@ -37,6 +39,47 @@ int signing_key(const char *path_or_uri, EVP_PKEY **out)
         if (ca_load_key(path_or_uri, key_options.module, &from, out, &d) < 0)
                 return fail(NULL, &d);
         return 0;
+}
+
+/* The key of a configuration that was read. */
+static int hsm_load(const struct hsm_config *c, EVP_PKEY **out, struct diag *d)
+{
+        const struct passphrase_source from = source();
+        char *uri;
+        int rc = token_uri_of_slot(c->module, c->slot, c->label, &uri, d);
+
+        if (rc == 0)
+                rc = c->has_pin ? token_load(uri, c->module, &c->pin, out, d)
+                                : ca_load_key(uri, c->module, &from, out, d);
+        free(uri);
+        return rc;
+}
+
+int hsm_key(const char *config, EVP_PKEY **out)
+{
+        struct blob text = { 0 };
+        struct hsm_config c = { 0 };
+        struct diag d = { 0 };
+        char where[512];
+        int rc;
+
+        *out = NULL;
+        if (file_load(config, FILE_LIMIT_KEY, &text, &d) < 0)
+                return fail(NULL, &d);
+        rc = hsm_config_read(&text, &c, &d);
+        blob_free_secret(&text);
+        if (rc == 0 && c.has_pin)
+                note_open_file(config);
+        if (rc == 0)
+                rc = hsm_load(&c, out, &d);
+        hsm_config_free(&c);
+        if (rc == 0)
+                return 0;
+        if (d.line)
+                snprintf(where, sizeof where, "%s:%u:%u", config, d.line, d.column);
+        else
+                snprintf(where, sizeof where, "%s", config);
+        return fail(where, &d);
 }
 
 int public_key(const char *path_or_uri, EVP_PKEY **out)

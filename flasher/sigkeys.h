@@ -22,6 +22,12 @@ extern struct key_options key_options;
 /* A private key from a file or a token. 0 or an exit status after a line. *out: EVP_PKEY_free. */
 int signing_key(const char *path_or_uri, EVP_PKEY **out);
 
+/*
+ * The private key that espsecure's --hsm-config names; the PIN is the file's, else it comes as for
+ * any key in a token. It stays in the token; its public half comes with it. As signing_key.
+ */
+int hsm_key(const char *config, EVP_PKEY **out);
+
 /* Only the public half is needed: a public or private key in a file, or one in a token. */
 int public_key(const char *path_or_uri, EVP_PKEY **out);
 

@@ -128,6 +128,50 @@ static bool find_slot(CK_FUNCTION_LIST *f, P11KitUri *uri, CK_SLOT_ID *slot, CK_
         return false;
 }
 
+/* No token in this slot: where are there any? */
+static int slot_missing(CK_FUNCTION_LIST *f, const char *module, uint64_t slot, struct diag *d)
+{
+        CK_SLOT_ID slots[SLOTS_MAX];
+        CK_ULONG n = SLOTS_MAX;
+        CK_TOKEN_INFO info;
+        char text[128] = "";
+        size_t used = 0;
+
+        if (f->C_GetSlotList(CK_TRUE, slots, &n) != CKR_OK)
+                n = 0;
+        for (CK_ULONG i = 0; i < n && used < sizeof text; i++)
+                if (f->C_GetTokenInfo(slots[i], &info) == CKR_OK &&
+                    info.flags & CKF_TOKEN_INITIALIZED)
+                        used += (size_t)snprintf(text + used, sizeof text - used, " %lu", slots[i]);
+        return diag_set(d, E_NOTFOUND, "slot %llu of %.60s has no token; slots with one:%s",
+                        (unsigned long long)slot, module, *text ? text : " none");
+}
+
+int token_uri_of_slot(const char *module, uint64_t slot, const char *label, char **out,
+                      struct diag *d)
+{
+        CK_ATTRIBUTE name = { CKA_LABEL, (void *)(uintptr_t)label, strlen(label) };
+        CK_FUNCTION_LIST *f;
+        CK_TOKEN_INFO info;
+        P11KitUri *uri;
+        int rc = load_module(module, &f, d);
+
+        *out = NULL;
+        if (rc < 0)
+                return rc;
+        if (f->C_GetTokenInfo((CK_SLOT_ID)slot, &info) != CKR_OK ||
+            !(info.flags & CKF_TOKEN_INITIALIZED))
+                return slot_missing(f, module, slot, d);
+        if (!(uri = p11_kit_uri_new()))
+                return diag_set(d, E_NOMEM, "no memory");
+        *p11_kit_uri_get_token_info(uri) = info;
+        if (p11_kit_uri_set_attribute(uri, &name) != P11_KIT_URI_OK ||
+            p11_kit_uri_format(uri, P11_KIT_URI_FOR_OBJECT_ON_TOKEN, out) != P11_KIT_URI_OK)
+                rc = diag_set(d, E_NOMEM, "no memory");
+        p11_kit_uri_free(uri);
+        return rc;
+}
+
 static int find_token(struct session *s, CK_SLOT_ID *slot, CK_TOKEN_INFO *info, struct diag *d)
 {
         int rc;

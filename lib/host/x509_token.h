@@ -3,6 +3,7 @@
 #define HOST_X509_TOKEN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <openssl/types.h>
 
@@ -17,6 +18,14 @@ bool token_uri_is(const char *text); /* begins with "pkcs11:" */
  * an object. Without PIN; returned: free. -E_SYNTAX.
  */
 int token_uri_for(const char *uri, const char *name, char **out, struct diag *d);
+
+/*
+ * The URI of the object with this label in the token that now sits in a slot: by the token's own
+ * names, which stay when slots are numbered anew. module: path of the PKCS#11 library. Without PIN;
+ * returned: free. -E_NOTFOUND: no such library, no token there; the text says where one is.
+ */
+int token_uri_of_slot(const char *module, uint64_t slot, const char *label, char **out,
+                      struct diag *d);
 
 /*
  * Find the token of a URI and log in with pin. module: path of the PKCS#11 library; NULL: the URI's

@@ -190,6 +190,61 @@ if [ -n "$module" ] && command -v softhsm2-util >/dev/null && command -v pkcs11-
         expect "no such key in the token" 1
         run flasher sign --module "$module" --passphrase-file wrong --key "pkcs11:token=factory;object=sb" -o t.bin app.bin
         expect "a wrong PIN" 1 'PIN'
+
+        # espsecure's way to say the same
+        slot=$(pkcs11-tool --module "$module" -L | sed -n 's/^Slot 0 (0x\([0-9a-f]*\)).*/\1/p')
+        hsm_file() { # NAME LINE...: with the library and the slot
+                printf '%s\n' '# espsecure' '[hsm_config]' "pkcs11_lib = $module" "slot = $((16#$slot))" "${@:2}" >"$1"
+                chmod 600 "$1"
+        }
+        hsm_file sb.ini 'label = sb' 'credentials = 4711' 'label_pubkey = another'
+        run flasher sign-data --version 2 --hsm --hsm-config sb.ini --output hsm.bin app.bin
+        expect "--hsm" 0 'hsm.bin: .*signed'
+        check "that is this key's signature" flasher verify-signature --key sb.pub hsm.bin
+        check "--hsm verifies it" flasher verify-signature --version 2 --hsm --hsm-config sb.ini hsm.bin
+        run grep -rl 4711 hsm.bin "$T/stdout" "$T/stderr"
+        expect "nobody has written the PIN" 1
+        hsm_file ec.ini 'Label: ec' 'credentials = 4711'
+        run flasher verify-signature --hsm --hsm-config ec.ini hsm.bin
+        expect "--hsm: another key's" 4 'not signed by this key'
+        run flasher sign --version 1 --hsm --hsm-config ec.ini -o v1.bin app.bin
+        expect "--hsm: version 1" 0
+        check "verifies" flasher verify-signature --version 1 --key ec.pub v1.bin
+        hsm_file nopin.ini 'label = sb'
+        run flasher sign --hsm --hsm-config nopin.ini --passphrase-file pin -o t.bin app.bin
+        expect "--hsm: the PIN from elsewhere" 0
+        chmod 644 sb.ini
+        run flasher sign --hsm --hsm-config sb.ini -o t.bin app.bin
+        expect "--hsm: a PIN that others may read" 0 'note: sb.ini may be read by others; chmod 600 sb.ini'
+        bad() { # NAME STATUS REGEX LINE...
+                rm -f t.bin
+                hsm_file bad.ini "${@:4}"
+                run flasher sign --hsm --hsm-config bad.ini -o t.bin app.bin
+                expect "--hsm: $1" "$2" "$3"
+                [ ! -e t.bin ] || fail "--hsm: $1: nothing is written"
+        }
+        bad "a wrong PIN" 1 'bad.ini: the PIN of the token is wrong' 'label = sb' 'credentials = 4712'
+        bad "no such key" 1 'bad.ini: .*no such private key' 'label = none' 'credentials = 4711'
+        bad "no label" 1 'bad.ini: \[hsm_config\] has no label' 'credentials = 4711'
+        bad "an option twice" 1 'bad.ini:6:9: .* was there before' 'label = sb' 'LABEL = sb'
+        bad "a PIN of an odd form" 1 'bad.ini:6:17: a % in a value' 'label = sb' 'credentials = 47%11'
+        bad "two lines" 1 'bad.ini:6:3: .*next line' 'label = sb' '  more'
+        bad "no option" 1 'bad.ini:5:1: not an option' 'label sb'
+        sed -i 's/^slot.*/slot = 7/' nopin.ini
+        run flasher sign --hsm --hsm-config nopin.ini --passphrase-file pin -o t.bin app.bin
+        expect "--hsm: no such slot" 1 "slot 7 of .* has no token; slots with one: $((16#$slot))$"
+        sed -i 's/^slot.*/slot = 0x7/' nopin.ini
+        run flasher sign --hsm --hsm-config nopin.ini -o t.bin app.bin
+        expect "--hsm: a slot that is no number" 1 "nopin.ini: slot: '0x7' is no number"
+        sed -i 's/hsm_config/hsm/' nopin.ini
+        run flasher sign --hsm --hsm-config nopin.ini -o t.bin app.bin
+        expect "--hsm: another section" 1 'there is no section \[hsm_config\]'
+        run flasher sign --hsm -o t.bin app.bin
+        expect "--hsm alone" 2 '--hsm-config FILE'
+        run flasher sign --hsm-config sb.ini --key p256.pem -o t.bin app.bin
+        expect "--hsm with a key" 2 'leave --key'
+        run flasher sign --hsm --hsm-config nowhere.ini -o t.bin app.bin
+        expect "--hsm: no such file" 1 'nowhere.ini'
 else
         skip "keys in a token" "softhsm2 or opensc is not installed"
 fi
