@@ -21,10 +21,10 @@ part() {
         timeout 400 "$@" bash "tests/radio/$name.sh" >"$name.tap" 2>"$name.err" &
 }
 
-# All modules that this machine has and either part, or the kernel for it, asks for; with what btvirt has the kernel encrypt
-# with: a controller that waits for modules answers too late. Then the kernel asks for no more, 0.2 s each time.
+# All modules that either part, or the kernel for it, may ask for; with what btvirt has the kernel encrypt with: a controller
+# that waits for modules answers too late. Then the kernel asks for none any more, in vain and for 0.2 s each time.
 modprobe mac80211_hwsim radios=5
-modprobe -a hci_vhci algif_hash algif_skcipher ecb cmac ccm ctr
+modprobe -a hci_vhci algif_hash algif_skcipher ecb cmac ccm ctr af_packet
 echo >/proc/sys/kernel/modprobe
 
 # Its first controllers and device need no network yet.

@@ -69,7 +69,7 @@ dhcp_script() {
         cat >"$T/dhcp-script" <<'SCRIPT'
 #!/bin/sh
 case $1 in
-bound) exec ip addr replace "$ip/24" dev "$interface" ;;
+bound) exec busybox ip addr replace "$ip/24" dev "$interface" ;;
 esac
 SCRIPT
         chmod 755 "$T/dhcp-script"
@@ -84,7 +84,7 @@ dhcp_client() {
                 if [ "$now" != "$links" ] && [ -n "$links" ]; then
                         [ -z "$client" ] || kill "$client" 2>/dev/null
                         client=
-                        ip addr flush dev "$1"
+                        busybox ip addr flush dev "$1"
                 fi
                 links=$now
                 if [ "$state" = up ] && [ -z "$client" ]; then
