@@ -216,20 +216,22 @@ static int consent(const struct line_job *j, const struct line_kit *k)
         return efuse_confirm(yes, "not approved");
 }
 
-/* The lock and what else was to be done. */
-static int proven(const struct line_job *j, const struct line_kit *k, struct report *r)
+/* The lock and what else was to be done. taken: of the files before they were read. */
+static int proven(const struct line_job *j, struct line_kit *k, const char *taken, struct report *r)
 {
         size_t files = 0;
         int status;
 
-        if (!approve && !check && line_lock_check(j, r) < 0)
+        if ((!approve && !check && line_lock_check(j, r) < 0) || line_lock_still(j, taken, r) < 0)
                 return job_status(report_finish(r));
+        line_kit_guard(k, taken);
         status = with_ledger(j, k);
         if (status != 0)
                 return status;
         if (approve && (status = consent(j, k)) != 0)
                 return status;
-        if (approve && line_lock_write(j, &files, r) < 0)
+        /* somebody may have thought for long before he agreed */
+        if (approve && (line_lock_still(j, taken, r) < 0 || line_lock_write(j, &files, r) < 0))
                 return job_status(report_finish(r));
         if (approve)
                 say("%s: approved with %zu files", j->path, files);
@@ -243,6 +245,7 @@ int cmd_line(int argc, char **argv)
         static struct line_job j; /* large */
         static struct line_kit k;
         struct report r = { .quiet_notes = g.silent || g.json };
+        char *taken = NULL;
         int status;
 
         (void)argc;
@@ -253,11 +256,14 @@ int cmd_line(int argc, char **argv)
         if (approve + check > 1)
                 return usage_error("--approve checks too: one of both");
         interrupt_catch_gently();
-        if (line_job_load(&j, argv[0], &r) < 0 || line_kit_open(&k, &j, &r) < 0)
+        if (line_job_load(&j, argv[0], &r) == 0)
+                taken = line_lock_take(&j);
+        if (r.errors || line_kit_open(&k, &j, &r) < 0)
                 status = job_status(report_finish(&r));
         else
-                status = proven(&j, &k, &r);
+                status = proven(&j, &k, taken, &r);
         line_kit_close(&k);
+        free(taken);
         line_job_free(&j);
         return status;
 }

@@ -58,6 +58,8 @@ static void log_news(const struct line_view *v, enum line_news what, const struc
                 log_result(s);
         else if (what == LINE_NEWS_PHASE && s->phase == LINE_CONNECT)
                 printf("%s: a board\n", s->name);
+        else if (what == LINE_NEWS_PHASE && s->phase == LINE_EMPTY && s->text[0])
+                printf("%s: %s\n", s->name, s->text);
         else if (what == LINE_NEWS_PHASE && s->phase == LINE_LABEL && s->text[0])
                 printf("%s: %s %s: %s\n", s->name, s->serial, s->mac, s->text);
         else if (what == LINE_NEWS_PHASE && s->phase == LINE_TROUBLE)

@@ -12,19 +12,18 @@ wait_for() {
         done
 }
 
+# factory_data [MORE KEYS]: in the current folder, the CA of a job and its factory.csv.
+factory_data() {
+        local key
+        [ -d ca ] || certgen ca ca --cn "Line" --no-passphrase --quiet >/dev/null || return 1
+        printf '%s\n' mfg_ns,namespace, serial_no,data,string cert,data,string priv_key,data,string ca,file,string pop,data,string >factory.csv
+        for key; do echo "$key,data,string"; done >>factory.csv
+}
+
 # line_job FILE LEDGER [MORE JSON MEMBERS]: a job for the outlet in the current folder.
 line_job() {
-        [ -d ca ] || certgen ca ca --cn "Line" --no-passphrase --quiet || return 1
+        factory_data service_name || return 1
         cp "$TOP/samples/outlet/partitions.csv" .
-        cat >factory.csv <<-'END'
-		mfg_ns,namespace,
-		serial_no,data,string
-		cert,data,string
-		priv_key,data,string
-		ca,file,string
-		pop,data,string
-		service_name,data,string
-	END
         cat >"$1" <<-END
 		{
 		    "name": "lot",

@@ -52,6 +52,16 @@ static void show(struct slot *s, enum line_phase p, const char *text)
         line_view_done(view, s->index, LINE_NEWS_PHASE);
 }
 
+/* Who has one board for each slot may wonder what is waited for. */
+static void show_empty(struct slot *s, const struct diag *d)
+{
+        char text[LINE_TEXT_MAX] = "";
+
+        if (s->st->cfg->once)
+                snprintf(text, sizeof text, "waits for a board: %.160s", diag_text(d));
+        show(s, LINE_EMPTY, text);
+}
+
 /* The port as soon as it can be opened; NULL: the line ends. */
 static struct link *await_board(struct slot *s)
 {
@@ -67,7 +77,7 @@ static struct link *await_board(struct slot *s)
                         return link;
                 if (rc == -E_LINK || rc == -E_NOTFOUND) {
                         trouble = 0;
-                        show(s, LINE_EMPTY, "");
+                        show_empty(s, &d);
                 } else if (!trouble) {
                         trouble = talk_clock();
                 } else if (talk_clock() - trouble > SETTLE_MS) {

@@ -19,6 +19,7 @@
 #include "host/cert_batch.h"
 #include "host/cert_issue.h"
 #include "host/template.h"
+#include "line/line_lock.h"
 #include "host/nvs_wifi.h"
 #include "host/x509_cert.h"
 
@@ -32,6 +33,7 @@ struct line_maker {
         struct prov_config prov;
         struct issue_config issue;
         pthread_mutex_t lock; /* CA and its index: one at a time */
+        const char *approved; /* line_maker_guard */
 };
 
 /* What the cells of one unit are made of. */
@@ -177,6 +179,24 @@ static int put_value(struct image *im, const struct batch_column *col, const cha
         return 0;
 }
 
+/* The file that a cell names: as it was approved, where its name is that of no single unit. */
+static int file_of(struct image *im, const struct batch_column *col, const char *text, char **path)
+{
+        const struct line_maker *m = im->m;
+        const struct line_value *v = job_value(m->job, col->key);
+        struct diag d = { 0 };
+        int rc;
+
+        if (!(*path = path_join(m->job->dir, text)))
+                return report_error(im->r, E_NOMEM, m->conf.name, col->line, 0, "out of memory");
+        if (!v || strchr(v->text.text, '{') || !file_exists(*path))
+                return 0;
+        rc = line_lock_has(m->job, m->approved, *path, &d);
+        return rc < 0 ? line_job_error(m->job, &v->text, -rc, im->r, "%s: %s", col->key,
+                                       diag_text(&d))
+                      : 0;
+}
+
 static int put_column(struct image *im, const struct batch_column *col)
 {
         const bool own = own_column(col->key) >= 0 && !job_value(im->m->job, col->key);
@@ -184,13 +204,17 @@ static int put_column(struct image *im, const struct batch_column *col)
         struct nvs_cell cell = { .what = col->key,
                                  .coding = col->coding,
                                  .is_file = col->type == BATCH_FILE && !own,
-                                 .dir = im->m->job->dir,
                                  .version = 2,
                                  .at = { im->m->conf.name, col->line, 0 } };
         char *text = NULL;
+        char *path = NULL;
         int rc = cell_text(im, col, &text, &cell.len);
 
         cell.text = text;
+        if (rc == 0 && cell.is_file && cell.len) {
+                rc = file_of(im, col, text, &path);
+                cell.text = path;
+        }
         if (rc == 0)
                 rc = nvs_value_read(&v, &cell, im->r);
         if (rc == 0)
@@ -201,6 +225,7 @@ static int put_column(struct image *im, const struct batch_column *col)
         if (text)
                 wipe(text, cell.len);
         free(text);
+        free(path);
         return rc;
 }
 
@@ -254,6 +279,8 @@ static int load_image(struct line_maker *m, const struct unit *u, struct blob *o
         char *path = NULL;
         int rc = folder_path(m, u, &path, d);
 
+        if (rc == 0)
+                rc = line_lock_has(m->job, m->approved, path, d);
         if (rc == 0)
                 rc = file_load(path, FILE_LIMIT_IMAGE, out, d);
         if (rc == 0 && (!out->len || out->len > m->size))
@@ -548,6 +575,11 @@ int line_maker_open(const struct line_job *job, size_t size, bool sealed, struct
         if (rc == 0 && f->out.text && (rc = file_mkdirs(f->out.text, 0700, &d)) < 0)
                 line_job_error(job, &f->out, -rc, r, "out: %s", diag_text(&d));
         return rc;
+}
+
+void line_maker_guard(struct line_maker *m, const char *approved)
+{
+        m->approved = approved;
 }
 
 void line_maker_close(struct line_maker *m)

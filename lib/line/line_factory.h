@@ -25,6 +25,9 @@ int line_maker_open(const struct line_job *job, size_t size, bool sealed, struct
                     struct report *r);
 void line_maker_close(struct line_maker *m); /* NULL is fine */
 
+/* As line_kit_guard. */
+void line_maker_guard(struct line_maker *m, const char *approved);
+
 /* Prove that a unit of this serial number and MAC could be made: everything but the records. The
  * image of a folder must be there. */
 int line_maker_try(struct line_maker *m, const char *serial, const char *mac, struct report *r);

@@ -15,8 +15,8 @@
 #include "base/err.h"
 #include "host/json.h"
 
-#define CONNECTIONS 64u
-#define IDLE_S      60u
+#define CONNECTIONS 256u
+#define IDLE_S      20u   /* of a client that takes or says nothing: four beats */
 #define BEAT_MS     5000u /* a stream that has nothing to say says so */
 #define FRAME_MS    150u  /* between two states of a stream */
 

@@ -445,6 +445,13 @@ int line_kit_open(struct line_kit *k, const struct line_job *job, struct report 
         return r->errors > before ? -r->first_code : 0;
 }
 
+void line_kit_guard(struct line_kit *k, const char *approved)
+{
+        k->approved = approved;
+        if (k->maker)
+                line_maker_guard(k->maker, approved);
+}
+
 void line_kit_close(struct line_kit *k)
 {
         flash_plan_free(k->plan);

@@ -44,6 +44,7 @@ struct line_kit {
         char **serials;                        /* of a list, in order; owned */
         size_t serial_count;
         unsigned rev_min, rev_max; /* of the job and of the images together */
+        const char *approved;      /* line_kit_guard; NULL: nothing is compared */
 };
 
 /*
@@ -53,6 +54,12 @@ struct line_kit {
  */
 int line_kit_open(struct line_kit *k, const struct line_job *job, struct report *r);
 void line_kit_close(struct line_kit *k);
+
+/*
+ * From now on what is read again for each unit (images of a folder, files among the values, keys
+ * whose digests are burnt) must be what was approved: line_lock_take's text, borrowed until close.
+ */
+void line_kit_guard(struct line_kit *k, const char *approved);
 
 /*
  * What would be burnt into a fresh unit, a line at a time, as secure_plan_run says it. 0, also

@@ -277,6 +277,51 @@ int line_lock_check(const struct line_job *j, struct report *r)
         return r->errors > before ? -r->first_code : 0;
 }
 
+char *line_lock_take(const struct line_job *j)
+{
+        struct report quiet = { .silent = true };
+        char *text = NULL;
+        size_t len = 0;
+        size_t n = 0;
+
+        if (text_of(j, &text, &len, &n, &quiet) == 0)
+                return text;
+        free(text);
+        return NULL;
+}
+
+int line_lock_still(const struct line_job *j, const char *taken, struct report *r)
+{
+        char *now = line_lock_take(j);
+        const bool same = now && taken && !strcmp(now, taken);
+
+        free(now);
+        return same ? 0
+                    : report_error(r, E_VERIFY, j->path, 0, 0,
+                                   "a file of the job has changed while it was read; run the "
+                                   "command again when its writer has ended");
+}
+
+int line_lock_has(const struct line_job *j, const char *taken, const char *path, struct diag *d)
+{
+        const char *name = shown(j, path);
+        const char *was = taken ? find(taken, name, strlen(name)) : NULL;
+        struct sha256 *h = taken ? sha256_new() : NULL;
+        char hex[SHA256_HEX_LEN];
+        int rc;
+
+        if (!taken)
+                return 0;
+        rc = h ? digest(h, path, hex, d) : diag_set(d, E_NOMEM, "out of memory");
+        sha256_free(h);
+        if (rc == 0 && (!was || memcmp(was, hex, sizeof hex - 1) != 0))
+                rc = diag_set(d, E_VERIFY,
+                              "%s is not the file that was approved; put that one back, or end the "
+                              "line and 'flasher line --approve' this one",
+                              name);
+        return rc;
+}
+
 void line_lock_id(const struct line_job *j, char out[65])
 {
         char *path = lock_path(j);

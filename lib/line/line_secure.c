@@ -15,6 +15,7 @@
 #include "host/nvs_keyfile.h"
 #include "host/template.h"
 #include "line/line_impl.h"
+#include "line/line_lock.h"
 
 static const struct secure_profile *profile_of(const struct line_unit *u)
 {
@@ -46,6 +47,19 @@ static bool is_encrypted(struct efuse_dev *dev)
         return __builtin_popcount((unsigned)count) % 2;
 }
 
+/* The plan reads the keys anew for each unit: what is burnt cannot be taken back. */
+static int check_keys(struct line_unit *u)
+{
+        const struct secure_profile *p = profile_of(u);
+        const struct line_kit *k = u->st->cfg->kit;
+        struct diag d = { 0 };
+        int rc = 0;
+
+        for (size_t i = 0; i < p->boot.count && rc == 0; i++)
+                rc = line_lock_has(k->job, k->approved, p->boot.keys[i], &d);
+        return rc < 0 ? fail(u, &d) : 0;
+}
+
 int line_secure_judge(struct line_unit *u, struct loader *l)
 {
         const struct secure_options o = { .dry_run = true };
@@ -54,6 +68,8 @@ int line_secure_judge(struct line_unit *u, struct loader *l)
         struct diag d = { 0 };
         int rc;
 
+        if (check_keys(u) < 0)
+                return -1;
         if (efuse_dev_open(l, &dev, &d) < 0)
                 return fail(u, &d);
         rc = secure_plan_run(profile_of(u), dev, &o, &res, &d);
@@ -302,6 +318,8 @@ static int burn(struct line_unit *u, struct loader *l, bool keep_open)
         int rc;
 
         line_unit_phase(u, LINE_SECURE);
+        if (check_keys(u) < 0)
+                return -1;
         if (efuse_dev_open(l, &dev, &d) < 0)
                 return fail(u, &d);
         rc = secure_plan_run(profile_of(u), dev, &o, &res, &d);

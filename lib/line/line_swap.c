@@ -177,7 +177,10 @@ static void show(const struct swap *w, enum line_phase p)
         struct line_slot_view *v = line_view_take(w->st->cfg->view, w->slot);
 
         v->phase = p;
-        v->text[0] = v->serial[0] = v->version[0] = v->failure[0] = v->warning[0] = 0;
+        snprintf(v->text, sizeof v->text, "%s",
+                 p == LINE_EMPTY && w->st->cfg->once ? "waits for a board: none answers in the jig"
+                                                     : "");
+        v->serial[0] = v->version[0] = v->failure[0] = v->warning[0] = 0;
         snprintf(v->mac, sizeof v->mac, "%s", p == LINE_EMPTY ? "" : w->mac);
         line_view_done(w->st->cfg->view, w->slot, LINE_NEWS_PHASE);
 }

@@ -37,6 +37,8 @@ static inline bool line_phase_is_result(enum line_phase p)
         return p == LINE_PASS || p == LINE_BEFORE || p == LINE_FAIL;
 }
 
+#define LINE_TEXT_MAX 256u
+
 struct line_slot_view {
         char name[LINE_NAME_MAX];
         char port[128];
@@ -46,10 +48,10 @@ struct line_slot_view {
         uint64_t cycle_ms; /* of a result */
         unsigned attempt;  /* of the unit, as the ledger counts */
         char mac[24], serial[65], version[64];
-        char failure[20];  /* class; empty unless LINE_FAIL */
-        char text[256];    /* why, or what is to be done */
-        char warning[160]; /* of a unit that passed: no label */
-        char phases[256];  /* "connect=231 write=1200 …", milliseconds */
+        char failure[20];         /* class; empty unless LINE_FAIL */
+        char text[LINE_TEXT_MAX]; /* why, or what is to be done */
+        char warning[160];        /* of a unit that passed: no label */
+        char phases[256];         /* "connect=231 write=1200 …", milliseconds */
         uint64_t passed, failed;
 };
 

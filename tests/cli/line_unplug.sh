@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# flasher line where boards and the station's disk come and go: a link lost in each phase, a board exchanged while it is
-# worked on, one MAC in two slots, a ledger that somebody holds, a disk that fills.
+# flasher line where boards, files and the station's disk come and go: a link lost in each phase, a board exchanged while
+# it is worked on, one MAC in two slots, a ledger that somebody holds, a disk that fills, files of the job that change.
 . tests/lib.sh
 . tests/line_lib.sh
 trap line_end EXIT
@@ -145,5 +145,40 @@ if unshare -rm mount -t tmpfs none small 2>/dev/null; then
 else
         skip "a full disk" "no mount namespaces here"
 fi
+# ---- one board a slot: what is waited for is said ----
+flasher line job.json --once --slot "none=rfc2217://127.0.0.1:1" >once.out 2>once.err &
+pid=$!
+check "a slot without a board says so" wait_for once.out '^none: waits for a board: no connection'
+kill -INT "$pid"
+wait "$pid"
+check "an interrupt ends the waiting" test $? -eq 0
+
+# ---- files of the job that change while the line runs ----
+certgen ca other --cn Other --no-passphrase --quiet || fail "another CA"
+rack f 1 24:0a:c4:b6:00:01
+mapfile -t slots <f/slots
+port=$(sed 's/.*=rfc/rfc/' f/slots)
+rack_stop f
+start file.out --slot "late=$port" --count 1
+wait_for file.out '"phase":"empty"'
+cp ca/ca.crt keep.crt
+cp other/ca.crt ca/ca.crt
+board_f() { vboard --flash f/flash.bin --efuse f/efuse.bin --mac 24:0a:c4:b6:00:01 --rfc2217 "${port#rfc2217://}" --daemon --pid-file f/pid >/dev/null; }
+board_f
+check "a file that is not the approved one any more goes on no unit" told file.out '"failure":"factory","text":"ca: ca/ca.crt is not the file that was approved; put that one back'
+rack_stop f
+cp keep.crt ca/ca.crt
+wait_for file.out '"phase":"empty"' && board_f
+check "the right one does" told file.out '"phase":"pass"'
+wait "$pid"
+mkdir -p elsewhere/ca
+cp other/ca.crt elsewhere/ca/
+run sh -c 'cd elsewhere && flasher line ../job.json --once --rework "$@"' - "${slots[@]}"
+expect "a line that is started elsewhere" 0 PASS
+rack_stop f
+region f/flash.bin 0x340000 0x6000 >unit.bin
+check "takes the job's files, not those of the same name there" sh -c 'nvsgen dump --json unit.bin | sed "s/\\\\n//g" | grep -qF "$(sed "1d;\$d" ca/ca.crt | tr -d "\n")"'
+RACKS=${RACKS/ f/}
+
 check "the chain is whole" flasher ledger verify --ledger ledger.sqlite
 finish

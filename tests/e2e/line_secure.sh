@@ -8,22 +8,9 @@ trap line_end EXIT
 RANDOM=${LINE_SEED:-$$}
 kills=${LINE_KILLS:-3} boards=${LINE_BOARDS:-2}
 cd "$T" || exit 5
-if ! "$O/fw/pack" --help 2>&1 | grep -q -e --deflate; then
-        skip "a line of secured units" "the bootloader of an ESP32 does not fit with a signature"
-        finish
-        exit
-fi
 
-certgen ca ca --cn "Line" --no-passphrase --quiet >/dev/null
+factory_data
 cp "$TOP/samples/outlet/secure/partitions.csv" .
-cat >factory.csv <<-'END'
-	mfg_ns,namespace,
-	serial_no,data,string
-	cert,data,string
-	priv_key,data,string
-	ca,file,string
-	pop,data,string
-END
 for k in sign other; do
         flasher generate-signing-key $k.pem 2>/dev/null
         flasher extract-public-key --key $k.pem $k.pub 2>/dev/null
@@ -174,6 +161,24 @@ expect "is refused" 4 'FAIL .*security.*SECURE_BOOT_DIGEST0|FAIL .*digests of se
 check "and not burnt" cmp "$(ls foreign/efuse*.bin)" efuse.was
 check "no identity is spent on it" test "$(flasher ledger query --ledger ledger.sqlite --json | wc -l)" -eq 0
 rack_stop foreign
+
+# ---- a key that is exchanged while the line runs ----
+rack late 1 24:0a:c4:a4:00:01
+port=$(sed 's/.*=rfc/rfc/' late/slots)
+rack_stop late
+cp late/efuse.bin efuse.was
+flasher --json line c3.job --slot "late=$port" >late.out 2>late.err &
+pid=$!
+wait_for late.out '"phase":"empty"'
+cp sign.pub sign.was
+cp other.pub sign.pub
+vboard --flash late/flash.bin --efuse late/efuse.bin --mac 24:0a:c4:a4:00:01 --rfc2217 "${port#rfc2217://}" --daemon --pid-file late/pid >/dev/null
+check "is burnt into no unit" wait_for late.out '"failure":"security","text":"sign.pub is not the file that was approved'
+cp sign.was sign.pub
+kill -INT "$pid"
+wait "$pid"
+rack_stop late
+check "nor anything else" cmp late/efuse.bin efuse.was
 
 # ---- kills and power cuts ----
 rack c3 "$boards" 24:0a:c4:a2:00:01
