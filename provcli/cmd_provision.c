@@ -160,28 +160,32 @@ static size_t show_networks(struct device *dev, struct prov_ap *aps, size_t cap)
         return n < 0 ? 0 : (size_t)n;
 }
 
+static char chosen[128];
+static bool chosen_open; /* it wants no passphrase */
+
 /* A person chooses from what the device hears, by number, or types a name. */
 static int choose(struct device *dev, struct diag *d)
 {
         struct prov_ap aps[CHOICE_MAX];
         const size_t n = show_networks(dev, aps, CHOICE_MAX);
-        char line[128], *end;
         unsigned long number;
+        char *end;
 
         fputs(n ? "network (number or name): " : "network (name): ", stderr);
-        if (!fgets(line, sizeof line, stdin))
+        if (!fgets(chosen, sizeof chosen, stdin))
                 return diag_set(d, E_USAGE, "no network was named");
-        line[strcspn(line, "\n")] = 0;
-        number = strtoul(line, &end, 10);
-        if (end != line && !*end && number >= 1 && number <= n && aps[number - 1].ssid_len) {
+        chosen[strcspn(chosen, "\n")] = 0;
+        chosen_open = false;
+        number = strtoul(chosen, &end, 10);
+        if (end != chosen && !*end && number >= 1 && number <= n && aps[number - 1].ssid_len) {
                 const struct prov_ap *ap = &aps[number - 1];
 
-                open_network |= ap->auth == 0;
-                ssid = strndup((const char *)ap->ssid, ap->ssid_len);
-        } else {
-                ssid = strdup(line);
+                chosen_open = ap->auth == 0;
+                memcpy(chosen, ap->ssid, ap->ssid_len);
+                chosen[ap->ssid_len] = 0;
         }
-        return ssid ? 0 : diag_set(d, E_NOMEM, "out of memory");
+        ssid = chosen;
+        return 0;
 }
 
 /* The first network: from the options, with a passphrase that may be typed. */
@@ -193,7 +197,7 @@ static int first_candidate(struct candidates *all, struct diag *d)
 
         if (passphrase)
                 return add(all, ssid, (const uint8_t *)passphrase, strlen(passphrase), d);
-        if (open_network)
+        if (open_network || chosen_open)
                 return add(all, ssid, (const uint8_t *)"", 0, d);
         if ((rc = passphrase_read(&from, "passphrase of the network", false, &typed, d)) < 0)
                 return rc;

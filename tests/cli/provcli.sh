@@ -105,6 +105,8 @@ if command -v script >/dev/null; then
                 shown 'passphrase of the network' 1
                 echo 'correct horse'
                 shown 'number or name' 2
+                echo 4 # open, and out of reach
+                shown 'number or name' 3
                 echo 1
                 shown 'passphrase of the network' 2
                 echo 'correct horse'
@@ -112,6 +114,7 @@ if command -v script >/dev/null; then
         } | timeout $((60 * SLOW)) script -qec "provcli softap --host 127.0.0.1:$port --pop-file '$T/pop'" "$T/typed.log" >"$T/typed" 2>&1
         check "a person is shown the device's networks" grep -Eq '^ +1 +-41 dBm +WPA2 +lab-main' "$T/typed"
         check "a name that is not there is asked again, and a number will do" grep -q 'connected to lab-main' "$T/typed"
+        check "an open network wants no passphrase, the one after it does" sh -c "! grep -q 'not accept the passphrase' '$T/typed' && grep -q '^set ssid=guest' '$log'"
 else
         skip "a person chooses a network" "no script(1)"
 fi
