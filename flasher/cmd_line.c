@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -13,6 +14,8 @@
 #include "line/line_lock.h"
 #include "host/pool.h"
 #include "line_show.h"
+
+#define CLOCK_SKEW_S 300 /* that clocks of two stations may be apart */
 
 static bool approve, check, usb, once, rework, jig, plain, yes;
 static struct opt_list slots;
@@ -140,6 +143,23 @@ static int check_batch(const struct line_config *cfg)
         return rc < 0 ? job_status(rc) : STATUS_DONE;
 }
 
+/* The chain holds whatever a clock says; who reads it later has only the times. */
+static void check_clock(const struct line_config *cfg)
+{
+        const time_t late = time(NULL) + CLOCK_SKEW_S;
+        char now[LEDGER_TIME_LEN];
+        char last[LEDGER_TIME_LEN];
+        struct tm tm;
+
+        if (ledger_latest(cfg->ledger, last, NULL) < 0 || !gmtime_r(&late, &tm))
+                return;
+        strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%S", &tm);
+        if (strcmp(last, now) > 0)
+                say("%s: note: the ledger's last event is of %s, which is still to come by this "
+                    "station's clock; set the clock",
+                    cfg->job->path, last);
+}
+
 static int work(struct line_config *cfg)
 {
         struct line_view *v = cfg->view;
@@ -194,6 +214,8 @@ static int with_ledger(const struct line_job *j, const struct line_kit *k)
         cfg.ledger = ledger;
         if (status == 0)
                 status = check_batch(&cfg);
+        if (status == 0)
+                check_clock(&cfg);
         if (status == 0 && !check && !approve)
                 status = work(&cfg);
         ledger_close(ledger);

@@ -240,6 +240,9 @@ int ledger_find(struct ledger *l, const char *word, struct ledger_unit *u, struc
 /* When a board first got this identity: rework leaves it as it is. "": none has. */
 int ledger_born(struct ledger *l, const char *serial, char out[LEDGER_TIME_LEN], struct diag *d);
 
+/* The time of the last event, by the clock of the station that wrote it. "": there is none. */
+int ledger_latest(struct ledger *l, char out[LEDGER_TIME_LEN], struct diag *d);
+
 struct ledger_filter { /* zero-initialise; NULL or "": any */
         const char *batch, *serial, *mac, *slot, *station, *failure;
         const char *since,

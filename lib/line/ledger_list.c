@@ -207,6 +207,19 @@ int ledger_born(struct ledger *l, const char *serial, char out[LEDGER_TIME_LEN],
         return rc < 0 ? rc : 0;
 }
 
+int ledger_latest(struct ledger *l, char out[LEDGER_TIME_LEN], struct diag *d)
+{
+        int rc = ledger_read_begin(l, d);
+
+        *out = 0;
+        if (rc < 0)
+                return rc;
+        rc = ledger_query(l, "SELECT text FROM fctry_event ORDER BY seq DESC LIMIT 1", NULL, 0,
+                          keep_time, out, d);
+        rc = ledger_read_end(l, rc, d);
+        return rc < 0 ? rc : 0;
+}
+
 /* ---- events ---- */
 
 struct event_page {

@@ -153,6 +153,19 @@ kill -INT "$pid"
 wait "$pid"
 check "an interrupt ends the waiting" test $? -eq 0
 
+# ---- a clock that was set back ----
+if command -v sqlite3 >/dev/null; then
+        sqlite3 ledger.sqlite '.backup later.sqlite'
+        sqlite3 later.sqlite 'DROP TRIGGER fctry_event_keep' \
+                "UPDATE fctry_event SET text = replace(text, '\"at\":\"20', '\"at\":\"29') WHERE seq = (SELECT max(seq) FROM fctry_event)"
+        run flasher line --check job.json --ledger later.sqlite
+        expect "a ledger with a time that is still to come is told" 0 "note: the ledger's last event is of 29[0-9-]+T[0-9:.]+Z, which is still to come by this station's clock"
+        run flasher line --check job.json
+        check "another one is not" sh -c '! grep -q clock stderr'
+else
+        skip "a clock that was set back" "no sqlite3 here"
+fi
+
 # ---- files of the job that change while the line runs ----
 certgen ca other --cn Other --no-passphrase --quiet || fail "another CA"
 rack f 1 24:0a:c4:b6:00:01

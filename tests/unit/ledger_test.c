@@ -490,6 +490,7 @@ static void test_batch_time(void **state)
 {
         struct fixture *f = *state;
         const struct ledger_config cfg = { .url = f->path, .batch_time = 1795856400 };
+        char last[LEDGER_TIME_LEN];
         struct ledger_claim c;
         struct ledger *l;
 
@@ -497,6 +498,8 @@ static void test_batch_time(void **state)
         counter(l, 0);
         assert_int_equal(claim(l, "02:00:00:00:00:01", &c), 0);
         assert_string_equal(c.unit.claimed_at, "2026-11-28T09:00:00.000Z");
+        assert_int_equal(ledger_latest(l, last, NULL), 0);
+        assert_string_equal(last, "2026-11-28T09:00:00.000Z");
         ledger_close(l);
 }
 
