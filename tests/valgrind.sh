@@ -33,8 +33,10 @@ for test; do
         tools "$dir" "$test"
         TEST_TIMEOUT=${TEST_TIMEOUT:-1800} TEST_JOBS=1 SLOW=${SLOW:-10} BIN=$dir/bin bash tests/run "$test" || failed=$((failed + 1))
         r=$(find "$dir/log" -type f | wc -l)
-        b=$(grep -rl '^==' "$dir/log" | wc -l) # -- are valgrind's own troubles
-        grep -rh '^==' "$dir/log" | head -n 100
+        # -- are valgrind's own troubles, and so is an ioctl of terminals that it does not know
+        grep -r '^==' "$dir/log" | grep -vE 'unhandled ioctl|spurious value errors|README_MISSING_SYSCALL' >"$dir/said"
+        b=$(cut -d: -f1 "$dir/said" | sort -u | wc -l)
+        cut -d: -f2- "$dir/said" | head -n 100
         echo "valgrind: $test: $r runs of tools, $b with something to say"
         runs=$((runs + r)) bad=$((bad + b))
 done
