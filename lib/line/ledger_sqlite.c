@@ -177,6 +177,12 @@ static int db_connect(struct ledger_db *base, struct diag *d)
 
         disconnect(s);
         rc = sqlite3_open_v2(base->name, &s->db, flags, NULL) == SQLITE_OK ? 0 : db_fail(s, d);
+        /* SQLite opens what it may only read without a word, and BEGIN IMMEDIATE then begins a
+         * transaction that reads */
+        if (rc == 0 && !s->read_only && sqlite3_db_readonly(s->db, "main") == 1)
+                rc = diag_set(d, E_PERM,
+                              "%s: the ledger can only be read; make file and disk writable",
+                              base->name);
         if (rc == 0) {
                 sqlite3_busy_handler(s->db, on_busy, s);
                 if (!s->read_only)

@@ -179,6 +179,16 @@ mkdir frozen && cp ledger.sqlite frozen/
 if read_only frozen true 2>/dev/null; then
         run read_only frozen flasher line --check job.json --ledger frozen/ledger.sqlite
         expect "a ledger on a disk that is read only" 5 'frozen/ledger.sqlite'
+        if command -v sqlite3 >/dev/null; then
+                cp ledger.sqlite copy.sqlite # a station that was killed has left its log
+                sqlite3 copy.sqlite 'PRAGMA wal_autocheckpoint=0' 'CREATE TABLE more(x)' '.shell cp copy.sqlite-wal copy.sqlite-shm frozen' >/dev/null
+                mv frozen/copy.sqlite-wal frozen/ledger.sqlite-wal
+                mv frozen/copy.sqlite-shm frozen/ledger.sqlite-shm
+                run read_only frozen flasher line --check job.json --ledger frozen/ledger.sqlite
+                expect "with the log of a station that was killed" 5 'frozen/ledger.sqlite: the ledger can only be read'
+        else
+                skip "with the log of a station that was killed" "no sqlite3 here"
+        fi
 else
         skip "a ledger on a disk that is read only" "no mount namespaces here"
 fi
