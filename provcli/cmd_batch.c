@@ -28,7 +28,8 @@ const struct opt batch_options_table[] = {
         { 0, "ssid", OPT_STR, &ssid, "SSID", "the network of rows that name none", 0 },
         { 0, "passphrase-file", OPT_STR, &passphrase_file, "FILE", "its passphrase from a file",
           0 },
-        { 0, "open", OPT_FLAG, &open_network, NULL, "it has no passphrase", 0 },
+        { 0, "open", OPT_FLAG, &open_network, NULL,
+          "it has no passphrase, nor has a row's own network where the row gives none", 0 },
         { 'j', "jobs", OPT_INT, &jobs, "N", "devices at a time (default 4)", 0 },
         { 0, "retries", OPT_INT, &more_tries, "N", "more tries with a silent device (default 1)",
           0 },
@@ -184,9 +185,18 @@ static int load_secret(const char *file, const char *what, struct blob *out, con
         return rc;
 }
 
+/* Does any device join the network of the options with their passphrase? */
+static bool is_shared(const struct unit_list *l)
+{
+        for (size_t i = 0; i < l->count; i++)
+                if (!l->units[i].text[COL_SSID] && !l->units[i].text[COL_PASSPHRASE])
+                        return true;
+        return false;
+}
+
 static int load_shared(struct batch *b, struct shared *s, struct diag *d)
 {
-        const struct passphrase_source terminal = { .fd = -1 };
+        const struct passphrase_source from = { .file = passphrase_file, .fd = -1 };
         int rc;
 
         if ((rc = load_secret(opts.pop_file, "proof of possession", &s->pop, &opts.pop, d)) < 0 ||
@@ -196,18 +206,33 @@ static int load_shared(struct batch *b, struct shared *s, struct diag *d)
                               &opts.service_key, d)) < 0)
                 return rc;
         b->o.passphrase = (const uint8_t *)"";
-        if (!ssid || open_network)
+        if (!ssid || open_network || !is_shared(&b->list))
                 return 0;
-        if (passphrase_file)
-                rc = load_secret(passphrase_file, "passphrase of the network", &s->passphrase, NULL,
-                                 d);
-        else if (isatty(STDIN_FILENO))
-                rc = passphrase_read(&terminal, "passphrase of the network", false, &s->passphrase,
-                                     d);
+        rc = passphrase_read(&from, "passphrase of the network (--open: it has none)", false,
+                             &s->passphrase, d);
         if (s->passphrase.data)
                 b->o.passphrase = s->passphrase.data;
         b->o.passphrase_len = s->passphrase.len;
         return rc;
+}
+
+/* A passphrase that was forgotten must not make an open network of one that is none. */
+static int check_open(const struct unit_list *l, const char *file, struct diag *d)
+{
+        struct report r = { 0 };
+
+        for (size_t i = 0; i < l->count && !open_network; i++) {
+                const struct unit *u = &l->units[i];
+
+                if (u->text[COL_SSID] && !u->text[COL_PASSPHRASE])
+                        report_error(&r, E_FORMAT, file, u->line, 0,
+                                     "the network %s has no passphrase; fill it in, or say --open",
+                                     u->text[COL_SSID]);
+        }
+        if (r.errors)
+                return diag_set(d, r.first_code, "%s: nothing is done before its rows are right",
+                                file);
+        return 0;
 }
 
 static void free_shared(struct shared *s)
@@ -299,7 +324,9 @@ int run_batch(int argc, char **argv)
                 .ssid = ssid, .min_rssi = min_rssi, .more_tries = more_tries, .no_scan = no_scan
         };
         if ((rc = lock = lock_list(devices ? devices : prov_folder, &d)) >= 0 &&
-            (rc = load_shared(&b, &shared, &d)) == 0 && (rc = load_units(&b, devices, &d)) == 0)
+            (rc = load_units(&b, devices, &d)) == 0 &&
+            (rc = check_open(&b.list, devices, &d)) == 0 &&
+            (rc = load_shared(&b, &shared, &d)) == 0)
                 rc = work(&b, &d);
         if (lock >= 0)
                 close(lock);

@@ -343,6 +343,15 @@ expect "batch: that is no result file" 1 "not a result file"
 check "batch: it was left alone" grep -q else "$T/bad.result"
 run provcli batch "$T/one.csv" --ssid a --open -o /dev/full --retries 0
 expect "batch: a result that cannot be written" 5
+printf 'host,ssid,passphrase\n127.0.0.1:1,guest,\n127.0.0.1:2,home,correct horse\n127.0.0.1:3,cafe\n' >"$T/open.csv"
+run provcli batch "$T/open.csv" --retries 0
+expect "batch: an own network without passphrase" 1 'open.csv:2: the network guest has no passphrase; fill it in, or say --open'
+check "batch: all of them in one run" grep -q 'open.csv:4: the network cafe has no' "$T/stderr"
+check "batch: and none was begun" test ! -e "$T/open.csv.result.csv"
+run provcli batch "$T/open.csv" --retries 0 --open --wait 1
+expect "batch: --open says so" 3 '0 connected, 3 failed'
+run provcli batch "$T/one.csv" --ssid a -o "$T/bad.result2"
+expect "batch: nobody to ask for the passphrase" 2 'passphrase of the network'
 run provcli batch
 expect "batch: which devices" 2 "which devices"
 # the ledger of a line: its passed units are the devices, and it hears of each
