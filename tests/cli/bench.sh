@@ -8,7 +8,7 @@ bench() { run bash tests/bench/run.sh; }
 unset NVS_PARTITION_GEN ESP_PROV ESPTOOL
 
 BENCH=nvsgen bench
-expect "one group" 0 "^nvsgen +20 devices, plain, no-sync"
+expect "one group" 0 "^nvsgen +20 devices, plain, memory, no-sync"
 check "one table at its end" sh -c "[ \$(grep -c '^group ' '$T/stdout') -eq 1 ] && [ \$(grep -c '^nvsgen ' '$T/stdout') -eq 1 ]"
 check "columns of one width" awk '/^-----/ { n = length($0) } n && NF && /^ / { if (substr($0, 68, 1) != " " || length($0) < n - 3) exit 1; rows++ } END { exit rows < 5 }' "$T/stdout"
 check "every row has the file's columns" awk -F'\t' 'NF != 7 { exit 1 } END { exit NR < 9 }' "$T/o/bench/figures.tsv"
