@@ -43,7 +43,7 @@ batch() {
                                 "${ours[@]}" "$@" >>"$W/ours.txt"
                         bare_loop "${bare[@]}" "$last/ours" "$last/bare" >>"$W/bare.txt"
                         # what lies in memory has to go, or there would soon be none
-                        [ "$where" != memory ] || rm -rf "$at/$((batches - 1))"
+                        [ "$where" != memory ] || rm -rf "${at:?}/$((batches - 1))"
                 done
                 figure "$devices devices, $name, $where, $sync; a bare loop" "$(median <"$W/ours.txt" | seconds)" \
                         "$(median <"$W/bare.txt" | seconds)" ours/peer "$target"
