@@ -21,7 +21,8 @@ struct passphrase_source common_pass(void)
                 tool_error("note: %s may be read by others; chmod 600 %s", common.passphrase_file,
                            common.passphrase_file);
         }
-        return (struct passphrase_source){ common.passphrase_file, common.passphrase_fd };
+        return (struct passphrase_source){ common.passphrase_file, common.passphrase_fd,
+                                           "--passphrase-file FILE or --passphrase-fd N" };
 }
 
 struct ca_source common_ca(void)

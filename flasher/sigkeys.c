@@ -26,7 +26,7 @@ static struct passphrase_source source(void)
 {
         if (key_options.passphrase_file)
                 note_open_file(key_options.passphrase_file);
-        return (struct passphrase_source){ key_options.passphrase_file, -1 };
+        return (struct passphrase_source){ .file = key_options.passphrase_file, .fd = -1 };
 }
 
 int signing_key(const char *path_or_uri, EVP_PKEY **out)

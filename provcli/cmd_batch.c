@@ -196,7 +196,9 @@ static bool is_shared(const struct unit_list *l)
 
 static int load_shared(struct batch *b, struct shared *s, struct diag *d)
 {
-        const struct passphrase_source from = { .file = passphrase_file, .fd = -1 };
+        const struct passphrase_source from = { .file = passphrase_file,
+                                                .fd = -1,
+                                                .options = "--passphrase-file FILE or --open" };
         int rc;
 
         if ((rc = load_secret(opts.pop_file, "proof of possession", &s->pop, &opts.pop, d)) < 0 ||
@@ -208,8 +210,7 @@ static int load_shared(struct batch *b, struct shared *s, struct diag *d)
         b->o.passphrase = (const uint8_t *)"";
         if (!ssid || open_network || !is_shared(&b->list))
                 return 0;
-        rc = passphrase_read(&from, "passphrase of the network (--open: it has none)", false,
-                             &s->passphrase, d);
+        rc = passphrase_read(&from, "passphrase of the network", false, &s->passphrase, d);
         if (s->passphrase.data)
                 b->o.passphrase = s->passphrase.data;
         b->o.passphrase_len = s->passphrase.len;

@@ -23,7 +23,8 @@ int run_gen_cred(int argc, char **argv)
 {
         const struct passphrase_source from = { .file = opts.password_file ? opts.password_file
                                                                            : opts.pop_file,
-                                                .fd = -1 };
+                                                .fd = -1,
+                                                .options = "--password-file FILE" };
         const char *user = opts.username ? opts.username : "wifiprov";
         uint8_t salt[PROV_SALT_MAX], x[SRP_HASH_LEN], v[SRP_LEN];
         char salt_text[2 * PROV_SALT_MAX + 1], v_text[2 * SRP_LEN + 1];

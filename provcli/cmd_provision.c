@@ -191,7 +191,9 @@ static int choose(struct device *dev, struct diag *d)
 /* The first network: from the options, with a passphrase that may be typed. */
 static int first_candidate(struct candidates *all, struct diag *d)
 {
-        struct passphrase_source from = { .file = passphrase_file, .fd = -1 };
+        struct passphrase_source from = { .file = passphrase_file,
+                                          .fd = -1,
+                                          .options = "--passphrase-file FILE or --open" };
         struct blob typed = { 0 };
         int rc;
 

@@ -71,7 +71,10 @@ static int get_secret(void *ctx, int security, const char **username, const uint
 {
         const char *text = security == 2 ? (opts.password ? opts.password : opts.pop) : opts.pop;
         const char *file = security == 2 && opts.password_file ? opts.password_file : opts.pop_file;
-        const struct passphrase_source from = { .file = file, .fd = -1 };
+        const struct passphrase_source from = { .file = file,
+                                                .fd = -1,
+                                                .options = security == 2 ? "--password-file FILE"
+                                                                         : "--pop-file FILE" };
         const struct prov_info *info = ctx;
         int rc;
 

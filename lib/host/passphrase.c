@@ -81,17 +81,16 @@ static int ask(int tty, const char *prompt, const char *what, struct blob *out, 
         return rc;
 }
 
-static int from_terminal(const char *what, bool twice, struct blob *out, struct diag *d)
+static int from_terminal(const char *options, const char *what, bool twice, struct blob *out,
+                         struct diag *d)
 {
         const int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
         struct blob again = { 0 };
         int rc;
 
         if (tty < 0)
-                return diag_set(d, E_USAGE,
-                                "%s: no terminal to ask on; give --passphrase-file FILE or "
-                                "--passphrase-fd N",
-                                what);
+                return diag_set(d, E_USAGE, "%s: no terminal to ask on; give %s", what,
+                                options ? options : "--passphrase-file FILE");
         rc = ask(tty, twice ? "new " : "", what, out, d);
         if (rc == 0 && twice) {
                 rc = ask(tty, "again, ", what, &again, d);
@@ -115,7 +114,7 @@ int passphrase_read(const struct passphrase_source *from, const char *what, bool
         else if (from->fd >= 0)
                 rc = read_line((int)from->fd, what, out, d);
         else
-                rc = from_terminal(what, twice, out, d);
+                rc = from_terminal(from->options, what, twice, out, d);
         if (rc == 0 && out->len == 0)
                 rc = diag_set(d, E_KEY, "%s: empty", what);
         if (rc == 0 && memchr(out->data, 0, out->len))

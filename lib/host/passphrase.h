@@ -13,8 +13,10 @@
 
 /* Where a secret comes from. file wins over fd; neither: the terminal. */
 struct passphrase_source {
-        const char *file; /* borrowed; its first line is the secret */
-        int64_t fd;       /* -1: none; read to its first line end or end of file */
+        const char *file;    /* borrowed; its first line is the secret */
+        int64_t fd;          /* -1: none; read to its first line end or end of file */
+        const char *options; /* which name a file or fd, for who has no terminal; NULL:
+                                --passphrase-file FILE. Borrowed */
 };
 
 /*

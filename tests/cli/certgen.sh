@@ -32,7 +32,7 @@ wait $one
 wait $two
 check "two at once make one whole CA" certgen -q --ca race device --cn R-1 --out raced
 run certgen ca other
-expect "no terminal, no passphrase: says which option" 2 'passphrase-file'
+expect "no terminal, no passphrase: says which option" 2 'give --passphrase-file FILE or --passphrase-fd N$'
 : >empty
 run certgen --passphrase-file empty ca other
 expect "an empty passphrase" 1 'empty'

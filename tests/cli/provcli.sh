@@ -351,7 +351,7 @@ check "batch: and none was begun" test ! -e "$T/open.csv.result.csv"
 run provcli batch "$T/open.csv" --retries 0 --open --wait 1
 expect "batch: --open says so" 3 '0 connected, 3 failed'
 run provcli batch "$T/one.csv" --ssid a -o "$T/bad.result2"
-expect "batch: nobody to ask for the passphrase" 2 'passphrase of the network'
+expect "batch: nobody to ask for the passphrase" 2 'passphrase of the network: no terminal .*--passphrase-file FILE or --open$'
 run provcli batch
 expect "batch: which devices" 2 "which devices"
 # the ledger of a line: its passed units are the devices, and it hears of each
@@ -423,6 +423,8 @@ run provcli softap --ssid a --passphrase short
 expect "passphrase too short" 1 "8 to 63"
 run provcli softap
 expect "no network named, no terminal" 2 "--ssid"
+run provcli gen-cred
+expect "no terminal to type a password: says which option" 2 'give --password-file FILE$'
 run provcli --transport pigeon info
 expect "unknown transport" 1 "pigeon"
 run provcli ble --ssid a --open
