@@ -31,7 +31,7 @@ two=$!
 wait $one
 wait $two
 check "two at once make one whole CA" certgen -q --ca race device --cn R-1 --out raced
-run certgen ca other
+run setsid -w certgen ca other # where a person runs this there is one
 expect "no terminal, no passphrase: says which option" 2 'give --passphrase-file FILE or --passphrase-fd N$'
 : >empty
 run certgen --passphrase-file empty ca other

@@ -350,7 +350,7 @@ check "batch: all of them in one run" grep -q 'open.csv:4: the network cafe has 
 check "batch: and none was begun" test ! -e "$T/open.csv.result.csv"
 run provcli batch "$T/open.csv" --retries 0 --open --wait 1
 expect "batch: --open says so" 3 '0 connected, 3 failed'
-run provcli batch "$T/one.csv" --ssid a -o "$T/bad.result2"
+run setsid -w provcli batch "$T/one.csv" --ssid a -o "$T/bad.result2" # where a person runs this there is a terminal
 expect "batch: nobody to ask for the passphrase" 2 'passphrase of the network: no terminal .*--passphrase-file FILE or --open$'
 run provcli batch
 expect "batch: which devices" 2 "which devices"
@@ -423,7 +423,7 @@ run provcli softap --ssid a --passphrase short
 expect "passphrase too short" 1 "8 to 63"
 run provcli softap
 expect "no network named, no terminal" 2 "--ssid"
-run provcli gen-cred
+run setsid -w provcli gen-cred # where a person runs this there is one
 expect "no terminal to type a password: says which option" 2 'give --password-file FILE$'
 run provcli --transport pigeon info
 expect "unknown transport" 1 "pigeon"
