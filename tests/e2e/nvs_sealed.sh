@@ -2,46 +2,11 @@
 # Encrypted NVS in the outlet: keys in a partition or made from an HMAC key in eFuses, keys that it makes itself; and the
 # mismatches between image, table and eFuses, which flasher refuses and the firmware never pays for with the data.
 . tests/lib.sh
+. tests/board_lib.sh
 
 FW=$O/firmware
 FCTRY=$((0x340000)) NVS=$((0x9000)) KEYS=$((0x12000))
-pid='' listener=''
-trap 'kill $pid $listener 2>/dev/null; rm -rf "$T"' EXIT
-ctl() { vboard ctl "$T/c" "$@"; }
-start() { # FLASH
-        vboard --flash "$1" --efuse "$1.efuse" --control "$T/c" --tcp 127.0.0.1:0 --rfc2217 127.0.0.1:0 --daemon \
-                --pid-file "$T/pid" --json >"$T/ready" || exit 1
-        pid=$(cat "$T/pid")
-        port=$(sed -n 's/.*"rfc2217":"\([^"]*\)".*/\1/p' "$T/ready")
-        exec 3<>"/dev/tcp/127.0.0.1/$(sed -n 's/.*"tcp":"socket:\/\/127.0.0.1:\([0-9]*\)".*/\1/p' "$T/ready")"
-        cat <&3 >"$T/uart" &
-        listener=$!
-        from=0
-        flash=$1
-}
-stop() {
-        kill "$pid" "$listener" 2>/dev/null
-        wait "$listener" 2>/dev/null
-        while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
-        exec 3>&-
-}
-heard() { tail -c +$((from + 1)) "$T/uart" | tr -d '\r\0'; }
-until_said() {
-        local i
-        for i in $(seq 200); do
-                heard | grep -aqE -- "$1" && return 0
-                sleep 0.05
-        done
-        heard | tail -12
-        return 1
-}
-says() { check "$1" until_said "$2"; }
-boot() {
-        from=$(stat -c %s "$T/uart")
-        ctl reset
-}
-part() { dd if="$flash" bs=4096 skip=$(($1 / 4096)) count=$(($2 / 4096)) status=none; }
-put() { dd if="$1" of="$flash" bs=4096 seek=$(($2 / 4096)) conv=notrunc status=none; }
+part() { dd if="$T/flash" bs=4096 skip=$(($1 / 4096)) count=$(($2 / 4096)) status=none; }
 
 certgen ca "$T/ca" --no-passphrase -q >/dev/null && certgen device --ca "$T/ca" --cn SO-000007 -o "$T" -q >/dev/null
 printf '%s\n' key,type,encoding,value mfg_ns,namespace,, serial_no,data,string,SO-000007 "cert,file,string,$T/SO-000007.crt" \
@@ -60,7 +25,7 @@ cd "$TOP" || exit 5
 base=(0x0 "$FW/bootloader.bin" 0xf000 "$FW/ota_data_initial.bin" 0x20000 "$FW/outlet.bin")
 
 # --- keys in a partition; the flash itself is open ---
-start "$T/one"
+start
 check "the unit" flasher --port "$port" write-flash "${base[@]}" 0x8000 "$T/keyed.bin" 0x12000 "$T/keys/keys.bin" 0x340000 "$T/sealed.bin"
 says "the outlet reads its encrypted factory data" 'identity: SO-000007, from fctry/mfg_ns'
 says "and its NVS" 'SELFTEST v1 PASS.*nvs=ok fctry=ok'
@@ -95,10 +60,10 @@ part $NVS $((0x6000)) >"$T/nvs"
 boot
 says "a damaged key partition" 'nvs: checksum does not match'
 same "NVS is not touched" <(part $NVS $((0x6000))) "$T/nvs"
-stop
+scrap
 
 # --- an HMAC key in eFuses; no key partition ---
-start "$T/two"
+start
 run flasher --port "$port" write-flash "${base[@]}" 0x8000 "$FW/partition-table.bin" 0x340000 "$T/hmac.bin"
 expect "flasher: an encrypted image, and no keys for it" 4 'the table has no partition for its keys and the chip no HMAC key'
 check "a key for HMAC is burnt" flasher --port "$port" efuse --yes burn-key BLOCK_KEY3 "$T/keys/hmac.key" HMAC_UP
@@ -109,23 +74,23 @@ run flasher --port "$port" efuse summary BLOCK_KEY3
 expect "software cannot read the key" 0 '\?\?|00 00 00 00'
 run flasher --port "$port" write --table "$FW/partition-table.bin" fctry="$T/plain.bin"
 expect "flasher: a plain image for a chip with an HMAC key" 4 'the chip has an HMAC key for NVS'
-stop
+scrap
 
 # --- a table that puts NVS under flash encryption ---
 sed 's/^\(fctry,.*\)readonly/\1encrypted/' samples/outlet/partitions.csv >"$T/wrong.csv"
 partgen -q "$T/wrong.csv" "$T/wrong.bin"
-start "$T/four"
+start
 run flasher --port "$port" write-flash "${base[@]}" 0x8000 "$T/wrong.bin" 0x340000 "$T/plain.bin"
 expect "flasher: fctry flagged encrypted" 4 'partition fctry is flagged encrypted'
 check "by force" flasher --port "$port" write-flash --force "${base[@]}" 0x8000 "$T/wrong.bin" 0x340000 "$T/plain.bin"
 says "the firmware refuses it" 'factory partition: has another type'
 same "and leaves it alone" <(part $FCTRY $((0x6000))) "$T/plain.bin"
-stop
+scrap
 
 # --- neither: plain NVS, and an encrypted image by force ---
-start "$T/three"
+start
 check "the unit" flasher --port "$port" write-flash --force "${base[@]}" 0x8000 "$FW/partition-table.bin" 0x340000 "$T/sealed.bin"
 says "an encrypted image without keys is not read" 'factory partition: wrong or damaged key'
 same "and not erased" <(part $FCTRY $((0x6000))) "$T/sealed.bin"
-stop
+scrap
 finish
