@@ -30,7 +30,7 @@ mark() { from=$(stat -c %s "$T/uart"); }
 heard() { tail -c +$((from + 1)) "$T/uart" | tr -d '\r\0'; }
 until_said() {
         local i
-        for i in $(seq "${2:-200}"); do
+        for i in $(seq "${2:-1200}"); do
                 heard | grep -aqE -- "$1" && return 0
                 sleep 0.05
         done
