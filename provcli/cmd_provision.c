@@ -115,6 +115,12 @@ static int try_row(void *ctx, const struct csv_row *row)
                 return 0;
         }
         t->header_seen = true;
+        if (!*pass && !open_network) {
+                report_error(t->r, E_FORMAT, t->file, row->line, 0,
+                             "the network %s has no passphrase; fill it in, or say --open",
+                             row->fields[0].text);
+                return 0;
+        }
         if (add(t->all, row->fields[0].text, (const uint8_t *)pass, strlen(pass), &d) < 0)
                 report_error(t->r, d.code, t->file, row->line, row->fields[0].column, "%s",
                              diag_text(&d));

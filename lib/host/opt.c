@@ -372,8 +372,10 @@ static void help_options(const struct opt *o, const char *title)
 static int show_help(const struct tool *t, const struct command *c)
 {
         if (c && c != t->fallback) {
-                printf("Usage: %s %.*s [options] %s\n\n%s\n", t->name, (int)strcspn(c->name, "|"),
-                       c->name, c->synopsis ? c->synopsis : "", c->summary);
+                const bool takes = c->synopsis && *c->synopsis;
+
+                printf("Usage: %s %.*s [options]%s%s\n\n%s\n", t->name, (int)strcspn(c->name, "|"),
+                       c->name, takes ? " " : "", takes ? c->synopsis : "", c->summary);
         } else {
                 printf("%s - %s\n\nUsage:\n", t->name, t->summary);
                 if (t->fallback)

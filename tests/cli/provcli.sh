@@ -447,4 +447,8 @@ done
 printf 'ssid,passphrase\n' >"$T/empty.csv"
 run provcli softap --try "$T/empty.csv"
 expect "--try without a network" 1 "no network in it"
+printf 'lab-main,correct horse\nguest\ncafe,\n' >"$T/open.csv"
+run provcli softap --try "$T/open.csv"
+expect "--try: a network without a passphrase" 1 "open.csv:2: the network guest has no passphrase; fill it in, or say --open"
+check "each of them is told" grep -q "open.csv:3: the network cafe" "$T/stderr"
 finish
