@@ -253,6 +253,29 @@ static int gather(struct line_unit *u, const struct flashenc *e, struct regions 
         return rc;
 }
 
+/*
+ * A bootloader that encrypts does so whenever it starts, with a key that nobody else has: what is
+ * not on the flash by then never gets there. So none is there while the rest is written.
+ */
+static int bootloader_last(struct line_unit *u, struct loader *l, struct regions *r, struct diag *d)
+{
+        const uint32_t at = u->st->cfg->job->chip->boot_offset;
+        size_t i = 0;
+
+        while (i < r->n && r->images[i].offset != at)
+                i++;
+        for (; i + 1 < r->n; i++) {
+                const struct flash_image im = r->images[i];
+                uint8_t *own = r->own[i];
+
+                r->images[i] = r->images[i + 1];
+                r->own[i] = r->own[i + 1];
+                r->images[i + 1] = im;
+                r->own[i + 1] = own;
+        }
+        return loader_flash_erase(l, at, FLASH_SECTOR, d);
+}
+
 static int cipher_of(const struct line_unit *u, struct flashenc *e, struct diag *d)
 {
         const bool v1 = profile_of(u)->chip->flags & EFUSE_CHIP_V1;
@@ -278,6 +301,8 @@ int line_secure_write(struct line_unit *u, struct loader *l, struct flash_stats 
                 if (encrypts)
                         flashenc_free(&e);
         }
+        if (rc == 0 && profile_of(u)->flash_by_boot)
+                rc = bootloader_last(u, l, r, d);
         if (rc == 0)
                 rc = flash_plan_new(r->images, r->n, &opt, &plan, d);
         if (rc == 0)

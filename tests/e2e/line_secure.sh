@@ -305,6 +305,25 @@ check "no flash key is on the station" test -z "$(ls own-keys/*-flash.bin 2>/dev
 check "its flash is ciphertext" sh -c '! grep -aqE "outlet|PRIVATE KEY|own-00000" own/flash0.bin'
 racks_stop
 
+# the power goes while it is written, and comes back with no station there: no bootloader may start over half a flash
+rack half 3 24:0a:c4:a5:01:01
+mapfile -t half <half/slots
+for i in 0 1 2; do vboard ctl half/ctl$i fault "power=$((20 + 40 * i))" >/dev/null; done
+run flasher line own.job --once "${half[@]}"
+expect "the power goes at three places of the writing" 4 'FAIL'
+mend half 3
+# the ROM finds no bootloader, again and again
+for i in 0 1 2; do
+        for _ in $(seq 100); do
+                vboard ctl half/ctl$i uart | grep -aq 'invalid header: 0xffffffff' && break
+                sleep 0.05
+        done
+done
+check "none has encrypted what was there" sh -c '! for i in 0 1 2; do vboard ctl half/ctl$i uart; done | grep -a "flash encryption:"'
+run flasher line own.job --once "${half[@]}"
+expect "each passes" 0 'PASS.* own-000005'
+racks_stop
+
 # ---- the sample's job: keys that the station does not keep ----
 rack gone 1 24:0a:c4:a4:00:01
 mkdir sample sample/labels

@@ -161,7 +161,7 @@ enc 0x8000 "$FW/partition-table.bin" "$T/table.enc"
 enc 0xf000 "$FW/ota_data_initial.bin" "$T/otadata.enc"
 enc 0x20000 "$T/app2.bin" "$T/app.enc"
 start
-says "an erased flash, seen through the cipher" 'invalid header: 0x'
+says "an erased flash, seen through the cipher" 'invalid (header: 0x|bootloader at)'
 run flasher --port "$port" write-flash 0x0 "$T/boot2.bin"
 expect "flasher: plain data are refused" 4 'flash encryption is on'
 run flasher --port "$port" write-flash --pre-encrypted 0x0 "$T/boot2.bin"
@@ -220,7 +220,7 @@ off
 put "$T/app.enc" $SLOT0
 put "$T/boot2.bin" 0
 boot
-says "a plain bootloader does not boot" 'invalid header: 0x'
+says "a plain bootloader does not boot" 'invalid (header: 0x|bootloader at)'
 check "the ROM encrypts what it is asked to" flasher --port "$port" write-flash --encrypt 0x0 "$T/boot2.bin"
 says "and boots it" 'Hello world'
 off
